@@ -1,0 +1,96 @@
+"""The spool's port: a durable queue of jobs with one row per version of a key.
+
+Two adapters stand beside it (`memory.py`, `sqlite.py`); one suite in `tests/conformance` holds for all. A method that
+changes something returns only after the change is durable. All times are Unix seconds and come in as arguments.
+
+Rules every adapter keeps:
+
+1. `accept`: same account and key, same digest as the *newest* version: no new row, `fresh=False`, that row's state. Another digest:
+   a new row with the next version. A key that stands twice in one call is handled in order, by the same rule.
+2. A version is claimable only when every older version of its key is settled.
+3. A claimed row is not handed out again until `apply` moved it, `release` gave it back, or the spool was opened anew.
+4. `apply` is one transaction over all its changes; a row whose state is not expected is skipped and reported.
+5. Many callers' `accept` and `apply` calls share one commit (group commit); each call returns after the commit that holds it.
+6. A failed write (full disk) leaves everything as it was before the call and raises `SpoolFull` from `accept`; `apply` raises `SpoolError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
+from dispatcher.model.state import State
+
+
+class Spool(Protocol):
+    """A durable queue of jobs, all accounts in one store."""
+
+    async def open(self, *, now: float) -> int:
+        """Open the store, take its lock and turn every `sending` row into `unknown` (due at once). Returns how many there were.
+
+        An `unknown` row made so keeps its `settle_by`, which was written with the attempt.
+
+        Raises:
+            SpoolUnusable: not a spool, damaged, newer schema, or locked by another process. The file is left alone.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and give everything back. Idempotent."""
+        ...
+
+    async def accept(self, account: str, jobs: Sequence[NewJob], *, now: float) -> list[Accepted]:
+        """Store jobs durably; one answer per job, in order.
+
+        Raises:
+            SpoolFull: no room (row limit, free-disk floor or the disk itself). Nothing of this call was stored.
+        """
+        ...
+
+    async def claim(
+        self, account: str, *, limit: int, now: float, states: Sequence[State] = (State.ACCEPTED, State.ASSIGNED)
+    ) -> list[SpooledJob]:
+        """Take up to `limit` due rows (`next_at <= now`) in one of `states`, oldest `seq` first, blocked versions left out."""
+        ...
+
+    async def release(self, seqs: Sequence[int]) -> None:
+        """Give claimed rows back unchanged."""
+        ...
+
+    async def apply(self, changes: Sequence[Change], *, now: float) -> list[int]:
+        """Write the changes in order in one transaction; returns the seqs that were left alone (unexpected state or gone)."""
+        ...
+
+    async def next_due(self, account: str, *, now: float) -> float | None:
+        """The earliest `next_at` later than `now` among unclaimed accepted, assigned, held and unknown rows; None: nothing waits."""
+        ...
+
+    async def counts(self, account: str) -> dict[State, int]:
+        """Rows per state, every state present. Kept as counters, so it is cheap; rebuilt from the store on open."""
+        ...
+
+    async def receipt(self, account: str, key: str, *, version: int | None = None) -> Receipt | None:
+        """One job by its key, the newest version unless another is named."""
+        ...
+
+    async def receipts(
+        self,
+        account: str,
+        *,
+        states: Sequence[State] = (),
+        after_seq: int = 0,
+        limit: int = 100,
+        seqs: Sequence[int] | None = None,
+    ) -> list[Receipt]:
+        """Rows in order of `seq`, filtered by state and by row number (`seqs`), a page at a time."""
+        ...
+
+    async def bodies(self, account: str, seqs: Sequence[int]) -> dict[int, bytes]:
+        """The stored job bodies of these rows; unknown rows are left out."""
+        ...
+
+    def decided(self, account: str) -> AsyncIterator[SpooledJob]:
+        """Every unsettled row that has a member (assigned, sending, unknown), in order of `seq`: what the engine must put back into the
+        day routes after a restart. Streams; claims nothing."""
+        ...
