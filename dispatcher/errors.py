@@ -109,14 +109,22 @@ class OutcomeUnknown(RemoteError):  # noqa: N818
         backpressure: True when it also says that the server is overloaded (time-out, 503).
         server_done: True when the server has finished with the request (it answered something or closed the connection), so
             that a look-up now is final; False when it may still be working on it (time-out).
+        retry_after_s: the server's wish as a floor for the whole account (503), None when it named none.
     """
 
     def __init__(
-        self, message: str, *, http_status: int | None = None, backpressure: bool = False, server_done: bool = True
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        backpressure: bool = False,
+        server_done: bool = True,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, http_status=http_status)
         self.backpressure = backpressure
         self.server_done = server_done
+        self.retry_after_s = retry_after_s
 
 
 class Throttled(RemoteError):  # noqa: N818
