@@ -1,1 +1,17 @@
-"""To be curated by its module."""
+"""The pipeline: accept → spool → assign → batch → send → settle, one set of stages per account."""
+
+from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
+from dispatcher.pipeline.clock import Clock, SystemClock
+from dispatcher.pipeline.dispatcher import RESTING, Dispatcher, as_dict
+from dispatcher.pipeline.fleet import FleetFiles
+
+__all__ = [
+    "RESTING",
+    "AccountPipeline",
+    "Clock",
+    "Dispatcher",
+    "FleetFiles",
+    "PipelineStatus",
+    "SystemClock",
+    "as_dict",
+]

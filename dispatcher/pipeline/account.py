@@ -1,0 +1,234 @@
+"""One account at work: its gate, its fleet and its stages, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+import msgspec
+
+from dispatcher.errors import Denied
+from dispatcher.flow import AccountGate, parse_limits
+from dispatcher.hellotracks import HellotracksClient
+from dispatcher.model.records import Change
+from dispatcher.model.state import State
+from dispatcher.pipeline.assigner import Assigner, AssignRules
+from dispatcher.pipeline.clock import Clock
+from dispatcher.pipeline.fleet import Fleet, FleetFiles
+from dispatcher.pipeline.journal import Journal
+from dispatcher.pipeline.moves import DeliveryRules
+from dispatcher.pipeline.resolver import Resolver
+from dispatcher.pipeline.sender import Sender
+from dispatcher.pipeline.turn import Turnstile
+from dispatcher.settings import Settings
+from dispatcher.spool import Spool
+
+_log = logging.getLogger("dispatcher.pipeline")
+
+
+class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account is doing right now.
+
+    Attributes:
+        account: its name.
+        counts: rows of the spool per state.
+        in_flight: requests under way.
+        requests: createjobs requests started by this process.
+        look_ups: look-up requests made by this process.
+        throttled, unknown, refused, unsent: how many createjobs requests ended so.
+        assigned, fallback, preassigned: decisions of this process.
+        waiting_for: why nothing is sent at the moment: limit, concurrency, blocked, breaker, denied; "" when something is.
+        fleet: what is wrong with the fleet, "" when it is usable.
+        silent_s: seconds since the server last answered anything, None before the first answer.
+        denied: the server's words when it denied access, "" otherwise.
+    """
+
+    account: str
+    counts: dict[State, int]
+    in_flight: int
+    requests: int
+    look_ups: int
+    throttled: int
+    unknown: int
+    refused: int
+    unsent: int
+    assigned: int
+    fallback: int
+    preassigned: int
+    waiting_for: str
+    fleet: str
+    silent_s: float | None
+    denied: str
+
+
+class AccountPipeline:
+    """The stages of one account. `start` runs them, `stop` ends them in order: no new request, requests under way, stages."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        spool: Spool,
+        clock: Clock,
+        rng: random.Random,
+        files: FleetFiles | None = None,
+    ) -> None:
+        self.name = settings.account
+        self.clock = clock
+        self.spool = spool
+        self.journal = Journal(spool, clock)
+        self.client = HellotracksClient(
+            base_url=settings.base_url,
+            api_key=settings.api_key,
+            request_timeout_s=settings.request_timeout_s,
+            connect_timeout_s=settings.connect_timeout_s,
+            max_connections=settings.max_concurrency,
+        )
+        gate = AccountGate(
+            limits=parse_limits(settings.limits),
+            max_concurrency=settings.max_concurrency,
+            now=clock.monotonic(),
+            rng=rng,
+        )
+        self.turnstile = Turnstile(gate, clock)
+        rules = DeliveryRules(
+            max_attempts=settings.max_attempts,
+            request_timeout_s=settings.request_timeout_s,
+            unknown_grace_s=settings.unknown_grace_s,
+        )
+        self.fleet = Fleet(
+            self.name,
+            client=self.client,
+            turnstile=self.turnstile,
+            spool=spool,
+            clock=clock,
+            engine_settings=settings.engine,
+            timezone=settings.timezone,
+            max_age_s=settings.max_fleet_age_s,
+            files=files,
+        )
+        self.assigner = Assigner(
+            self.name,
+            spool,
+            clock,
+            journal=self.journal,
+            fleet=self.fleet,
+            rules=AssignRules(engine=settings.policy != "none", fallback=settings.fallback),
+        )
+        self.sender = Sender(
+            self.name,
+            spool,
+            clock,
+            journal=self.journal,
+            client=self.client,
+            turnstile=self.turnstile,
+            fleet=self.fleet,
+            rules=rules,
+            rng=rng,
+            max_batch_jobs=settings.max_batch_jobs,
+            max_batch_bytes=settings.max_body_bytes,
+            max_concurrency=settings.max_concurrency,
+        )
+        self.resolver = Resolver(
+            self.name,
+            spool,
+            clock,
+            journal=self.journal,
+            client=self.client,
+            turnstile=self.turnstile,
+            fleet=self.fleet,
+            rules=rules,
+            rng=rng,
+        )
+        self.failure: BaseException | None = None
+        """what ended a stage; None while all are well"""
+        self._grace_s = settings.shutdown_grace_s
+        self._stages: list[asyncio.Task[None]] = []
+        self._on_failure: list[Callable[[], None]] = []
+        self.journal.watch(self._wake)
+
+    async def start(self) -> None:
+        await self.client.__aenter__()
+        for stage in (self.assigner, self.sender, self.resolver):
+            task = asyncio.create_task(stage.run(), name=f"{type(stage).__name__.lower()} {self.name}")
+            task.add_done_callback(self._ended)
+            self._stages.append(task)
+
+    async def stop(self) -> None:
+        """Stop within the grace: requests under way may finish; what is cut off stays `sending` and is looked up next time."""
+        assigner, *_ = self._stages or [None]
+        if assigner:
+            assigner.cancel()
+        await self.sender.drain(within_s=self._grace_s)
+        for task in self._stages:
+            task.cancel()
+        await asyncio.gather(*self._stages, return_exceptions=True)
+        self._stages.clear()
+        await self.client.__aexit__(None, None, None)
+        self.fleet.close()
+
+    def accepted(self) -> None:
+        """New rows are in the spool."""
+        self.sender.filling = True
+        self.assigner.wake()
+
+    def on_failure(self, callback: Callable[[], None]) -> None:
+        """Call back when a stage ends for a reason that will not go away by itself (access denied, a bug)."""
+        self._on_failure.append(callback)
+
+    @property
+    def denied(self) -> Denied | None:
+        """The server's refusal of our key, from whichever stage met it first."""
+        return self.failure if isinstance(self.failure, Denied) else self.sender.denied
+
+    async def status(self) -> PipelineStatus:
+        """A report of this moment."""
+        sent, decided = self.sender.tally, self.assigner.tally
+        last = self.sender.last_answer_at
+        return PipelineStatus(
+            account=self.name,
+            counts=await self.spool.counts(self.name),
+            in_flight=self.sender.in_flight,
+            requests=sent.requests,
+            look_ups=self.resolver.requests,
+            throttled=sent.throttled,
+            unknown=sent.unknown,
+            refused=sent.refused,
+            unsent=sent.unsent,
+            assigned=decided.assigned,
+            fallback=decided.fallback,
+            preassigned=decided.preassigned,
+            waiting_for=self.turnstile.waiting_for,
+            fleet=self.fleet.problem,
+            silent_s=None if last is None else self.clock.monotonic() - last,
+            denied=str(self.denied or ""),
+        )
+
+    def _wake(self, change: Change) -> None:
+        match change.to:
+            case State.ASSIGNED:
+                self.sender.filling = self.assigner.busy
+                self.sender.wake()
+            case State.UNKNOWN:
+                self.resolver.wake()
+            case State.ACCEPTED | State.HELD:
+                self.assigner.wake()
+            case _:
+                pass
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            return
+        self.failure = self.failure or error
+        if isinstance(error, Denied):
+            self.sender.denied = error
+            self.sender.wake()
+        else:
+            _log.error("%s ended", task.get_name(), exc_info=error)
+        for callback in self._on_failure:
+            callback()

@@ -1,0 +1,274 @@
+"""`Dispatcher`: the whole pipeline as one object to embed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import orjson
+
+from dispatcher.errors import DispatcherError, FieldError, InvalidJobs
+from dispatcher.model.job import read_job
+from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE, Accepted, Change, NewJob, Receipt
+from dispatcher.model.state import SETTLED, State
+from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
+from dispatcher.pipeline.clock import Clock, SystemClock
+from dispatcher.pipeline.fleet import FleetFiles
+from dispatcher.settings import Settings, load_settings
+from dispatcher.spool import Spool, open_spool
+
+if TYPE_CHECKING:
+    from engine import Reason
+
+ACCEPT_JOBS = 2000
+"""jobs stored in one go; larger submissions take several, each durable before the next"""
+RESTING = SETTLED | {State.HELD}
+"""states in which nothing happens soon without something new: `results` counts a job there as through"""
+
+
+class Dispatcher:
+    """Accepts jobs durably, assigns each to the nearest available member and delivers them to Hellotracks.
+
+    Example:
+        >>> async with Dispatcher(base_url=url, api_key=key) as d:      # doctest: +SKIP
+        ...     receipts = await d.submit([{"destinationName": "Fix the lift", "destinationLat": 45.07,
+        ...                                 "destinationLng": 7.69, "day": 20261201}])
+        ...     async for receipt in d.results(receipts):
+        ...         print(receipt.key, receipt.state, receipt.worker)
+
+    Once `submit` returns, the jobs survive a crash of this process: another `Dispatcher` on the same spool goes on where
+    this one stopped. Leaving the block does not wait for jobs that are not sent yet; use `results` or `wait` for that.
+    Cancelling a task that waits loses nothing. One process at a time may use a spool file.
+
+    Args:
+        settings: everything at once; without it, defaults, configuration file and environment are read.
+        fleet: members and day routes from files; without it they are read from Hellotracks.
+        spool: a spool of your own; without it `settings.spool` names one.
+        clock: source of time.
+        rng: source of jitter.
+        overrides: single settings by name, on top of everything else.
+
+    Raises:
+        ConfigError: a setting is unknown or wrong.
+        SpoolUnusable: on entering the block, when the spool cannot be opened.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        fleet: FleetFiles | None = None,
+        spool: Spool | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        **overrides: Any,
+    ) -> None:
+        if settings is None or overrides:
+            settings = load_settings(base=settings, overrides=overrides)
+        self.settings = settings
+        self.account = settings.account
+        self._clock = clock or SystemClock()
+        self._spool = spool or open_spool(
+            settings.spool, max_rows=settings.spool_max_rows, min_free_bytes=settings.spool_min_free_bytes
+        )
+        self._rng = rng or random.Random()
+        self._files = fleet
+        self._pipeline: AccountPipeline | None = None
+        self.recovered = 0
+        """jobs whose outcome was open when the spool was opened; they are looked up first"""
+
+    def __repr__(self) -> str:
+        state = "open" if self._pipeline else "closed"
+        return f"<Dispatcher {self.account} → {self.settings.base_url}, spool {self.settings.spool}, {state}>"
+
+    async def __aenter__(self) -> Self:
+        self.recovered = await self._spool.open(now=self._clock.now())
+        try:
+            self._pipeline = AccountPipeline(
+                self.settings, spool=self._spool, clock=self._clock, rng=self._rng, files=self._files
+            )
+            await self._pipeline.start()
+        except BaseException:
+            await self._spool.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop: no new request, requests under way may finish within `shutdown_grace_s`, the spool is closed. Idempotent."""
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is None:
+            return
+        try:
+            await pipeline.stop()
+        finally:
+            await self._spool.close()
+
+    @property
+    def pipeline(self) -> AccountPipeline:
+        """The account at work.
+
+        Raises:
+            DispatcherError: outside the `async with` block.
+        """
+        if self._pipeline is None:
+            raise DispatcherError("the dispatcher is not open; use it in an `async with` block")
+        return self._pipeline
+
+    async def submit(
+        self,
+        jobs: Iterable[Mapping[str, Any]],
+        *,
+        autoassign: bool = False,
+        send_route_change: bool = False,
+        is_template: bool = False,
+        refused: list[FieldError] | None = None,
+    ) -> list[Receipt]:
+        """Validate jobs and store them durably.
+
+        Args:
+            jobs: jobs in Hellotracks' own field names. One without `uidSecondary` gets a key of ours.
+            autoassign: the wish to let the server assign; dropped for a job that gets a member here.
+            send_route_change: tell the member's device at once when the job is for today.
+            is_template: create templates.
+            refused: a list to collect problems in. Without it one bad job refuses the call as a whole; with it the good jobs are
+                stored and the problems of the bad ones are appended.
+
+        Returns:
+            One receipt for each stored job, in input order. All of them survive a crash.
+
+        Raises:
+            InvalidJobs: jobs are bad and `refused` was not given; nothing was stored.
+            SpoolFull: no room; jobs of this call up to the last full `ACCEPT_JOBS` may be stored, and submitting the same keys again is safe.
+        """
+        switches = autoassign * AUTOASSIGN | send_route_change * SEND_ROUTE_CHANGE | is_template * IS_TEMPLATE
+        good: list[NewJob] = []
+        problems: list[FieldError] = []
+        for index, job in enumerate(jobs):
+            try:
+                good.append(read_job(job, index=index, switches=switches))
+            except InvalidJobs as error:
+                problems.extend(error.errors)
+        if problems:
+            if refused is None:
+                raise InvalidJobs(problems)
+            refused.extend(problems)
+        now = self._clock.now()
+        accepted = await self.accept(good)
+        return [
+            Receipt(
+                account=self.account,
+                key=job.key,
+                version=row.version,
+                seq=row.seq,
+                state=row.state,
+                worker=job.worker,
+                preassigned=job.worker is not None,
+                day=job.day,
+                priority=job.priority,
+                accepted_at=now,
+                updated_at=now,
+            )
+            for job, row in zip(good, accepted, strict=True)
+        ]
+
+    async def accept(self, jobs: Sequence[NewJob]) -> list[Accepted]:
+        """Store validated jobs; returns after the durable commit."""
+        pipeline = self.pipeline
+        rows: list[Accepted] = []
+        for first in range(0, len(jobs), ACCEPT_JOBS):
+            rows += await self._spool.accept(
+                self.account, jobs[first : first + ACCEPT_JOBS], now=self._clock.now()
+            )
+            pipeline.accepted()
+        return rows
+
+    async def results(self, receipts: Iterable[Receipt]) -> AsyncIterator[Receipt]:
+        """Yield each job's receipt once it is through: confirmed, rejected, dead, or held for want of a member.
+
+        Raises:
+            Denied: the server refused the key; the jobs are safe in the spool.
+        """
+        waiting = {receipt.seq for receipt in receipts}
+        through: asyncio.Queue[list[int]] = asyncio.Queue()
+        pipeline = self.pipeline
+
+        def watch(change: Change) -> None:
+            if change.to in RESTING:
+                hits = [seq for seq in change.seqs if seq in waiting]
+                if hits:
+                    through.put_nowait(hits)
+
+        unwatch = pipeline.journal.watch(watch)
+        pipeline.on_failure(lambda: through.put_nowait([]))
+        try:
+            for receipt in await self._look(waiting):
+                if receipt.state in RESTING and receipt.seq in waiting:
+                    waiting.discard(receipt.seq)
+                    yield receipt
+            while waiting:
+                if pipeline.failure:
+                    raise pipeline.failure
+                seqs = [seq for seq in await through.get() if seq in waiting]
+                waiting.difference_update(seqs)
+                for receipt in await self._look(seqs):
+                    yield receipt
+        finally:
+            unwatch()
+
+    async def wait(self, receipts: Iterable[Receipt], *, timeout_s: float | None = None) -> list[Receipt]:
+        """Wait until every job is through (see `results`); receipts come back in the order given.
+
+        Raises:
+            TimeoutError: `timeout_s` passed first. The jobs go on being delivered.
+        """
+        order = list(receipts)
+        async with asyncio.timeout(timeout_s):
+            done = {receipt.seq: receipt async for receipt in self.results(order)}
+        return [done[receipt.seq] for receipt in order]
+
+    async def receipt(self, key: str) -> Receipt | None:
+        """The newest version of one job; None when the key is not known."""
+        return await self._spool.receipt(self.account, key)
+
+    async def counts(self) -> dict[State, int]:
+        """Jobs in the spool per state, all runs together."""
+        return await self._spool.counts(self.account)
+
+    async def status(self) -> PipelineStatus:
+        """What is going on right now."""
+        return await self.pipeline.status()
+
+    async def reasons(self, key: str) -> dict[str, Reason]:
+        """Why no member can take this job as things are now: a count and an example member per code."""
+        receipt = await self.receipt(key)
+        if receipt is None:
+            return {}
+        bodies = await self._spool.bodies(self.account, [receipt.seq])
+        return await self.pipeline.fleet.reasons(orjson.loads(bodies[receipt.seq]))
+
+    async def _look(self, seqs: Collection[int]) -> list[Receipt]:
+        """Receipts by row number, a few thousand at a time."""
+        wanted = sorted(seqs)
+        found: list[Receipt] = []
+        for first in range(0, len(wanted), ACCEPT_JOBS):
+            page = wanted[first : first + ACCEPT_JOBS]
+            found += await self._spool.receipts(self.account, seqs=page, limit=len(page))
+        return found
+
+
+def as_dict(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as plain JSON values, the decision unpacked."""
+    fields: dict[str, Any] = msgspec.to_builtins(receipt)
+    fields["decision"] = orjson.loads(receipt.note) if receipt.note else None
+    del fields["note"]
+    return fields
+

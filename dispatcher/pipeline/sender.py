@@ -1,0 +1,205 @@
+"""The send stage: decided jobs go out in batches, within the account's limits, and every job's outcome is written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+
+from dispatcher.errors import Denied, NotSent, OutcomeUnknown, Rejected, RemoteError, Throttled
+from dispatcher.hellotracks import HellotracksClient, with_worker
+from dispatcher.model.records import SpooledJob
+from dispatcher.model.state import State
+from dispatcher.pipeline.batches import Batch, Outbox
+from dispatcher.pipeline.clock import Clock
+from dispatcher.pipeline.fleet import FleetView
+from dispatcher.pipeline.journal import Journal
+from dispatcher.pipeline.moves import DeliveryRules, Next, Settlement, answered, failed, start
+from dispatcher.pipeline.stage import Stage
+from dispatcher.pipeline.turn import Turnstile
+from dispatcher.spool import Spool
+
+_log = logging.getLogger("dispatcher.pipeline")
+
+LINGER_S = 0.05
+"""how long a request waits to be filled while jobs are still being decided"""
+
+
+@dataclass(slots=True)
+class SendTally:
+    """Counters of this process.
+
+    Attributes:
+        requests: createjobs requests that were started.
+        jobs: jobs they carried.
+        unsent, throttled, unknown, refused: how many of the requests ended so.
+    """
+
+    requests: int = 0
+    jobs: int = 0
+    unsent: int = 0
+    throttled: int = 0
+    unknown: int = 0
+    refused: int = 0
+
+
+class Sender(Stage):
+    """Claims assigned jobs, cuts requests and sends them; several requests are under way at once."""
+
+    def __init__(
+        self,
+        account: str,
+        spool: Spool,
+        clock: Clock,
+        *,
+        journal: Journal,
+        client: HellotracksClient,
+        turnstile: Turnstile,
+        fleet: FleetView,
+        rules: DeliveryRules,
+        rng: random.Random,
+        max_batch_jobs: int,
+        max_batch_bytes: int,
+        max_concurrency: int,
+    ) -> None:
+        super().__init__(account, spool, clock)
+        self.outbox = Outbox(max_jobs=max_batch_jobs, max_bytes=max_batch_bytes)
+        self.tally = SendTally()
+        self.denied: Denied | None = None
+        self.in_flight = 0
+        self.last_answer_at: float | None = None
+        self.filling = False
+        """True while earlier stages still produce jobs, so that a request may wait to be filled"""
+        self._journal = journal
+        self._client = client
+        self._turnstile = turnstile
+        self._fleet = fleet
+        self._rules = rules
+        self._rng = rng
+        self._room = 2 * max_batch_jobs * max_concurrency
+        self._requests: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def step(self) -> bool:
+        if self.denied:
+            raise self.denied
+        if self._stopping:
+            return False
+        await self._fill()
+        if not self.outbox.waiting:
+            return False
+        if not self.outbox.ready(partial=not self.filling):
+            await asyncio.sleep(LINGER_S)
+            await self._fill()
+        started = await self._turnstile.enter()
+        if self._stopping or self.denied:
+            self._turnstile.leave(started, asyncio.CancelledError())
+            return False
+        await self._fill()
+        task = asyncio.create_task(self._send(self.outbox.take(), started), name=f"send {self.account}")
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+        return True
+
+    async def drain(self, *, within_s: float) -> None:
+        """Start no further request, let the ones under way finish for `within_s` seconds, then cut them off.
+
+        A request that is cut off leaves its jobs `sending` in the store; the next start looks them up.
+        """
+        self._stopping = True
+        if self._requests:
+            _, late = await asyncio.wait(self._requests, timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.spool.release([job.seq for job in self.outbox.drain()])
+
+    async def _fill(self) -> None:
+        room = self._room - self.outbox.waiting
+        if room >= self.outbox.max_jobs:
+            self.outbox.put(
+                await self.spool.claim(self.account, limit=room, now=self.clock.now(), states=(State.ASSIGNED,))
+            )
+
+    async def _send(self, batch: Batch, started: float) -> None:
+        error: BaseException | None = asyncio.CancelledError()
+        self.in_flight += 1
+        try:
+            await self._journal.write([start(batch.jobs, now=self.clock.now(), rules=self._rules)])
+            self.tally.requests += 1
+            self.tally.jobs += len(batch.jobs)
+            try:
+                created = await self._client.create_jobs(
+                    [_body(job) for job in batch.jobs],
+                    autoassign=batch.lane.autoassign,
+                    send_route_change=batch.lane.send_route_change,
+                    is_template=batch.lane.is_template,
+                )
+            except Exception as any_error:
+                remote_error = _as_remote(any_error)
+                error = remote_error
+                self._count(remote_error)
+                settlement = failed(
+                    batch.jobs, remote_error, now=self.clock.now(), rules=self._rules, rng=self._rng
+                )
+            else:
+                error = None
+                self.last_answer_at = self.clock.monotonic()
+                settlement = answered(
+                    batch.jobs, [job.id if job else None for job in created], now=self.clock.now()
+                )
+        finally:
+            self.in_flight -= 1
+            self._turnstile.leave(started, error)
+        await self._settle(batch, settlement, error)
+
+    async def _settle(self, batch: Batch, settlement: Settlement, error: BaseException | None) -> None:
+        match settlement.then:
+            case Next.SPLIT:
+                self.outbox.split(batch)
+            case Next.SHRINK:
+                self.outbox.shrink(batch)
+                self.outbox.forget(batch)
+                _log.warning("a request of %d jobs was too large; at most %d from now on",
+                             len(batch.jobs), self.outbox.max_jobs)
+            case Next.STOP if isinstance(error, Denied):
+                self.denied = error
+                _log.error("the server denied access, sending stops: %s", error)
+            case _ if error is None:
+                self.outbox.forget(batch)
+            case _:
+                pass
+        await self._journal.write(settlement.changes)
+        if settlement.freed:
+            await self._fleet.free(settlement.freed)
+        self.wake()
+
+    def _count(self, error: RemoteError) -> None:
+        match error:
+            case NotSent():
+                self.tally.unsent += 1
+            case Throttled():
+                self.tally.throttled += 1
+            case Rejected():
+                self.tally.refused += 1
+            case OutcomeUnknown():
+                self.tally.unknown += 1
+            case _:
+                pass
+        if not isinstance(error, NotSent):
+            self.last_answer_at = self.clock.monotonic()
+
+
+def _as_remote(error: Exception) -> RemoteError:
+    """A fault of our own while a request is under way is an unknown outcome, like any other."""
+    if isinstance(error, RemoteError):
+        return error
+    _log.error("a request failed in an unexpected way, its jobs will be looked up", exc_info=error)
+    unknown = OutcomeUnknown(f"{type(error).__name__}: {error}", server_done=False)
+    unknown.__cause__ = error
+    return unknown
+
+
+def _body(job: SpooledJob) -> bytes:
+    return job.body if job.preassigned or not job.worker else with_worker(job.body, job.worker)

@@ -1,0 +1,63 @@
+"""The loop every stage of the pipeline is built on: work while there is some, then wait to be woken or for the next due time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+
+from dispatcher.errors import SpoolError
+from dispatcher.pipeline.clock import Clock
+from dispatcher.spool import Spool
+
+_log = logging.getLogger("dispatcher.pipeline")
+
+IDLE_S = 1.0
+"""an idle stage looks at the spool at least this often; a missed wake-up costs a second, never a job"""
+SPOOL_RETRY_S = 1.0
+
+
+class Stage(ABC):
+    """A part of the pipeline that runs for as long as the account is open.
+
+    Stages hand work to one another through the spool only, so a crash between two of them loses nothing.
+    """
+
+    def __init__(self, account: str, spool: Spool, clock: Clock) -> None:
+        self.account = account
+        self.spool = spool
+        self.clock = clock
+        self.busy = False
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be work now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Loop until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                worked = await self.step()
+            except SpoolError as error:
+                _log.error("%s: the spool failed, trying again: %s", type(self).__name__, error)  # noqa: TRY400
+                await asyncio.sleep(SPOOL_RETRY_S)
+                continue
+            self.busy = worked
+            if not worked:
+                await self._rest()
+
+    @abstractmethod
+    async def step(self) -> bool:
+        """Do one piece of work; False when there was none."""
+
+    async def _rest(self) -> None:
+        now = self.clock.now()
+        due = await self.spool.next_due(self.account, now=now)
+        wait_s = IDLE_S if due is None else min(IDLE_S, max(0.01, due - now))
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
+        except TimeoutError:
+            pass

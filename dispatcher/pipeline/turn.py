@@ -1,0 +1,82 @@
+"""Waiting one's turn at the account's gate: limits, adaptive concurrency, breaker, Retry-After."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dispatcher.errors import Denied, DispatcherError, NotSent, OutcomeUnknown, Rejected, Throttled
+from dispatcher.flow import AccountGate, Go
+from dispatcher.pipeline.clock import Clock
+
+LONGEST_WAIT_S = 5.0
+"""a waiter looks again at least this often, whatever the gate foretold"""
+
+
+class Turnstile:
+    """Lets requests through one by one as the gate allows, first come, first served.
+
+    Every call to Hellotracks goes through it, look-ups and fleet reads too: limits are the account's.
+    """
+
+    def __init__(self, gate: AccountGate, clock: Clock) -> None:
+        self.gate = gate
+        self._clock = clock
+        self._queue = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self.waiting_for = ""
+
+    async def enter(self) -> float:
+        """Wait until a request may start and take its slot. Returns the monotonic start, for `leave`."""
+        async with self._queue:
+            while True:
+                self._freed.clear()
+                now = self._clock.monotonic()
+                answer = self.gate.ask(now)
+                if isinstance(answer, Go):
+                    self.gate.begin(now)
+                    self.waiting_for = ""
+                    return now
+                self.waiting_for = answer.why
+                try:
+                    async with asyncio.timeout(min(answer.seconds, LONGEST_WAIT_S)):
+                        await self._freed.wait()
+                except TimeoutError:
+                    pass
+
+    def leave(self, started: float, error: BaseException | None) -> None:
+        """Give the slot back and tell the gate how it went."""
+        now = self._clock.monotonic()
+        rtt_s = now - started
+        match error:
+            case None:
+                self.gate.finish(now, rtt_s, "ok")
+            case Throttled():
+                self.gate.finish(now, rtt_s, "throttled", retry_after_s=error.retry_after_s)
+            case OutcomeUnknown() if error.backpressure:
+                self.gate.finish(now, rtt_s, "backpressure", retry_after_s=error.retry_after_s)
+            case NotSent():
+                self.gate.finish(now, rtt_s, "not_sent")
+            case Rejected():
+                self.gate.finish(now, rtt_s, "refused")
+            case Denied():
+                self.gate.finish(now, rtt_s, "denied")
+            case _:
+                self.gate.finish(now, rtt_s, "neutral")
+        self._freed.set()
+
+    @asynccontextmanager
+    async def request(self) -> AsyncIterator[None]:
+        """`async with turnstile.request(): await client.get_…()` with the outcome told to the gate."""
+        started = await self.enter()
+        try:
+            yield
+        except DispatcherError as error:
+            self.leave(started, error)
+            raise
+        except BaseException:
+            self.leave(started, asyncio.CancelledError())
+            raise
+        else:
+            self.leave(started, None)
