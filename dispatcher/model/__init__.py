@@ -1,1 +1,1 @@
-"""The words of the dispatcher as types: states, records, jobs."""
+"""The words of the dispatcher as types: states, records, jobs, keys, secrets."""
