@@ -1,0 +1,200 @@
+"""Does a job fit a slot's day, where best, and if not, why not: the exact test at the end of every search."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine._jit import kernel
+from engine.route import EPS, place_before, travel_from
+from engine.sphere import metres
+from engine.state import Records, State, Words
+
+PAST_DAY, NOT_ELIGIBLE, TEAM_MISMATCH, MISSING_SKILL, EXCLUDED, NO_LOCATION, OFF_SHIFT = range(7)
+OVER_DISTANCE, AT_JOB_CAP, WINDOW_UNREACHABLE, SHIFT_TOO_SHORT, OVER_CAPACITY, ROUTE_FULL = range(7, 13)
+REASONS = 13
+"""Number of codes, in the order of `engine.decision.MEMBER_REASONS`."""
+
+
+@kernel
+def load_fits(slots: Records, stops: Records, s: int, position: int, drop: float, pick: float) -> bool:
+    """The load stays within the capacity when the job goes to this position; drop-offs ride before it, pick-ups behind."""
+    slot = slots[s]
+    if slot.capacity <= 0 or (drop == 0 and pick == 0):
+        return True
+    before = stops[slot.offset + position].load_before if position < slot.n else slot.load_max
+    after = stops[slot.offset + position - 1].load_after if position > 0 else slot.load_max
+    return slot.load_max <= slot.capacity and before + drop <= slot.capacity and after + pick <= slot.capacity
+
+
+@kernel
+def try_position(slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int) -> tuple[float, float]:
+    """Added travel and start (seconds) of a job at a position, inf when it does not fit there in time."""
+    slot, job = slots[s], jobs[j]
+    offset, n = slot.offset, slot.n
+    clock = stops[offset + position - 1].leave if position > 0 else slot.start
+    if clock > job.closes + EPS:
+        return np.inf, 0.0
+    limit = np.inf
+    if position == n:
+        limit = max(slot.shift_end, slot.end)
+    elif stops[offset + position].placed:
+        limit = stops[offset + position].latest
+    if max(clock, job.opens) + job.on_site > limit + EPS:
+        return np.inf, 0.0
+    before = place_before(slots, stops, s, position)
+    there = travel_from(slots, stops, s, before, job.lat, job.lng, job.cos)
+    start = max(clock + there, job.opens)
+    if start > job.closes + EPS:
+        return np.inf, 0.0
+    clock = start + job.on_site
+    p = position
+    while p < n and not stops[offset + p].placed:
+        stop = stops[offset + p]
+        clock = max(clock, stop.opens)
+        if clock > max(stop.closes, stop.start) + EPS:
+            return np.inf, 0.0
+        clock += stop.on_site
+        p += 1
+    if p < n:
+        stop = stops[offset + p]
+        on = metres(job.lat, job.lng, job.cos, stop.lat, stop.lng, stop.cos) * slot.per_m
+        if clock + on > stop.latest + EPS:
+            return np.inf, 0.0
+        return there + on - stop.leg, start
+    if slot.ended:
+        on = metres(job.lat, job.lng, job.cos, slot.elat, slot.elng, slot.ecos) * slot.per_m
+        if clock + on > max(slot.shift_end, slot.end) + EPS:
+            return np.inf, 0.0
+        return there + on - slot.end_leg, start
+    if clock > max(slot.shift_end, slot.end) + EPS:
+        return np.inf, 0.0
+    return there, start
+
+
+@kernel
+def day_end(slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int, start: float) -> float:
+    """When the day would end with the job at a position where it starts at `start`."""
+    slot, job = slots[s], jobs[j]
+    offset, n = slot.offset, slot.n
+    clock = start + job.on_site
+    away = True
+    for i in range(offset + position, offset + n):
+        stop = stops[i]
+        leg = stop.leg
+        if away and stop.placed:
+            leg = metres(job.lat, job.lng, job.cos, stop.lat, stop.lng, stop.cos) * slot.per_m
+            away = False
+        clock = max(clock + leg, stop.opens) + stop.on_site
+    if not slot.ended:
+        return clock
+    if away:
+        return clock + metres(job.lat, job.lng, job.cos, slot.elat, slot.elng, slot.ecos) * slot.per_m
+    return clock + slot.end_leg
+
+
+@kernel
+def best_position(state: State, s: int, jobs: Records, j: int) -> tuple[int, float, float]:
+    """Where the job fits with the least added travel (on a tie: the day ends earlier, then the earlier position).
+
+    Returns:
+        Position (-1: nowhere), added travel and start, seconds.
+    """
+    slots, stops = state.slots, state.stops
+    slot, job = slots[s], jobs[j]
+    least = np.inf
+    found, start, ties = -1, 0.0, 0
+    for position in range(slot.floor, slot.n + 1):
+        if not load_fits(slots, stops, s, position, job.drop, job.pick):
+            continue
+        added, at = try_position(slots, stops, s, position, jobs, j)
+        if added < least + EPS:
+            ties = ties + 1 if added > least - EPS else 1
+        if added < least:
+            least, found, start = added, position, at
+    if ties > 1:
+        return untie(state, s, jobs, j, least)
+    return found, least, start
+
+
+@kernel
+def untie(state: State, s: int, jobs: Records, j: int, least: float) -> tuple[int, float, float]:
+    """Of the positions that add the least: the one that ends the day earliest, then the first."""
+    slots, stops = state.slots, state.stops
+    slot, job = slots[s], jobs[j]
+    earliest = np.inf
+    for step in range(2):
+        for position in range(slot.floor, slot.n + 1):
+            if not load_fits(slots, stops, s, position, job.drop, job.pick):
+                continue
+            added, start = try_position(slots, stops, s, position, jobs, j)
+            if added <= least + EPS:
+                end = day_end(slots, stops, s, position, jobs, j, start)
+                if step == 0:
+                    earliest = min(earliest, end)
+                elif end <= earliest + EPS:
+                    return position, added, start
+    return -1, np.inf, 0.0
+
+
+@kernel
+def has_traits(traits: Words, member: int, needs: Words, begin: int, count: int) -> bool:
+    """The member has all of the bits listed in `needs[begin:begin + count]`."""
+    for k in range(begin, begin + count):
+        bit = needs[k]
+        if not (traits[member, bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1):
+            return False
+    return True
+
+
+@kernel
+def is_excluded(member: int, excluded: Words, begin: int, count: int) -> bool:
+    """The job does not want this member."""
+    for k in range(begin, begin + count):
+        if excluded[k] == np.uint64(member):
+            return True
+    return False
+
+
+@kernel
+def why_not(
+    state: State, s: int, member: int, jobs: Records, j: int, needs: Words, excluded: Words, max_jobs: int, max_m: float
+) -> int:
+    """The first true code why a member cannot take a job on a slot's day, -1 when it can.
+
+    The first of a job's `needs` is its team when `team` is 1.
+    """
+    slots, stops = state.slots, state.stops
+    slot, job = slots[s], jobs[j]
+    if slot.past:
+        return PAST_DAY
+    if not slot.eligible:
+        return NOT_ELIGIBLE
+    if job.team and not has_traits(state.traits, member, needs, job.need, 1):
+        return TEAM_MISMATCH
+    if not has_traits(state.traits, member, needs, job.need + job.team, job.needs - job.team):
+        return MISSING_SKILL
+    if is_excluded(member, excluded, job.excluded, job.excludes):
+        return EXCLUDED
+    if not slot.placed:
+        return NO_LOCATION
+    if not slot.on_shift:
+        return OFF_SHIFT
+    distance = metres(slot.lat, slot.lng, slot.cos, job.lat, job.lng, job.cos)
+    if max_m > 0 and distance > max_m + EPS:
+        return OVER_DISTANCE
+    if max_jobs > 0 and slot.n >= max_jobs:
+        return AT_JOB_CAP
+    if best_position(state, s, jobs, j)[0] >= 0:
+        return -1
+    start = max(slot.start + distance * slot.per_m, job.opens)
+    if start > job.closes + EPS or job.opens >= slot.shift_end - EPS:
+        return WINDOW_UNREACHABLE
+    end = start + job.on_site
+    if slot.ended:
+        end += metres(job.lat, job.lng, job.cos, slot.elat, slot.elng, slot.ecos) * slot.per_m
+    if end > slot.shift_end + EPS:
+        return SHIFT_TOO_SHORT
+    for position in range(slot.floor, slot.n + 1):
+        if load_fits(slots, stops, s, position, job.drop, job.pick):
+            return ROUTE_FULL
+    return OVER_CAPACITY

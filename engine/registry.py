@@ -1,0 +1,80 @@
+"""Which stop is where: from keys to the stops in the day routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """A stop's names and its place.
+
+    Attributes:
+        key: the job's `uidSecondary`.
+        uid: the job's `id`.
+        day: ordinal of its date.
+        member: index of its member.
+    """
+
+    key: str | None
+    uid: str | None
+    day: int
+    member: int
+
+
+class Registry:
+    """Stops by handle, by key and by id. A key may stand for several stops when the saved routes say so."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Entry] = {}
+        self._by_key: dict[str, list[int]] = {}
+        self._by_uid: dict[str, list[int]] = {}
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, handle: int) -> Entry:
+        return self._entries[handle]
+
+    def new_handles(self, count: int) -> int:
+        """The first of `count` fresh handles."""
+        first = self._next
+        self._next += count
+        return first
+
+    def add(self, handle: int, entry: Entry) -> None:
+        """Note where a stop is."""
+        self._entries[handle] = entry
+        if entry.key is not None:
+            self._by_key.setdefault(entry.key, []).append(handle)
+        if entry.uid is not None:
+            self._by_uid.setdefault(entry.uid, []).append(handle)
+
+    def of_key(self, key: str) -> tuple[int, ...]:
+        """Handles of the stops with this `uidSecondary`."""
+        return tuple(self._by_key.get(key, ()))
+
+    def of_name(self, name: str) -> tuple[int, ...]:
+        """Handles of the stops with this `uidSecondary`, else with this `id`."""
+        return self.of_key(name) or tuple(self._by_uid.get(name, ()))
+
+    def name(self, handle: int) -> str | None:
+        """What a stop is called: its key, else its id."""
+        entry = self._entries.get(handle)
+        return None if entry is None else entry.key or entry.uid
+
+    def drop(self, handle: int) -> Entry:
+        """Forget a stop."""
+        entry = self._entries.pop(handle)
+        for index, name in ((self._by_key, entry.key), (self._by_uid, entry.uid)):
+            if name is not None:
+                handles = index[name]
+                handles.remove(handle)
+                if not handles:
+                    del index[name]
+        return entry
+
+    def handles(self) -> Iterable[int]:
+        """All stops."""
+        return self._entries.keys()
