@@ -145,7 +145,7 @@ def _number_problem(value: Any) -> str:
         return f"must be a number, not {_show(value)}{_unquote_hint(value)}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"must be a number, not {_show(value)}"
-    return _unsendable(value)
+    return "" if isinstance(value, int) or math.isfinite(value) else f"must be a finite number, is {_show(value)}"
 
 
 def custom_fields_problem(value: object) -> str:

@@ -364,7 +364,7 @@ def test_the_fast_path_refuses_exactly_what_the_check_finds(job: dict[str, Any],
     for source in (job, json.dumps(job).encode()):
         made = outcome(source, lenient)
         if isinstance(made, tuple):
-            assert list(made) == found
+            assert [error.field for error in made] == [error.field for error in found]
         else:
             assert found == []
             sent = {name: value for name, value in job.items() if value is not None}
