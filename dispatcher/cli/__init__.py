@@ -1,1 +1,10 @@
-"""To be curated by its module."""
+"""The command line: `dispatcher submit | plan | sandbox | demo | config`."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Entry point of the `dispatcher` command."""
+    from dispatcher.cli.app import cli  # noqa: PLC0415 - `import dispatcher.cli` costs nothing until it is run
+
+    cli(prog_name="dispatcher")

@@ -39,9 +39,10 @@ class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
         look_ups: look-up requests made by this process.
         throttled, unknown, refused, unsent: how many createjobs requests ended so.
         assigned, fallback, preassigned: decisions of this process.
-        waiting_for: why nothing is sent at the moment: limit, concurrency, blocked, breaker, denied; "" when something is.
+        waiting_for: why nothing is sent right now: limit, concurrency, blocked, breaker, denied; "" when something is.
         fleet: what is wrong with the fleet, "" when it is usable.
         silent_s: seconds since the server last answered anything, None before the first answer.
+        last_error: the last thing that went wrong between us and the server, in words.
         denied: the server's words when it denied access, "" otherwise.
     """
 
@@ -60,11 +61,12 @@ class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for: str
     fleet: str
     silent_s: float | None
+    last_error: str
     denied: str
 
 
 class AccountPipeline:
-    """The stages of one account. `start` runs them, `stop` ends them in order: no new request, requests under way, stages."""
+    """The stages of one account. `start` runs them; `stop` ends requests first, then the stages."""
 
     def __init__(
         self,
@@ -157,7 +159,7 @@ class AccountPipeline:
             self._stages.append(task)
 
     async def stop(self) -> None:
-        """Stop within the grace: requests under way may finish; what is cut off stays `sending` and is looked up next time."""
+        """Stop within the grace; a request that is cut off stays `sending` and is looked up next time."""
         assigner, *_ = self._stages or [None]
         if assigner:
             assigner.cancel()
@@ -175,7 +177,7 @@ class AccountPipeline:
         self.assigner.wake()
 
     def on_failure(self, callback: Callable[[], None]) -> None:
-        """Call back when a stage ends for a reason that will not go away by itself (access denied, a bug)."""
+        """Call back when a stage ends for a reason that stays (access denied, a bug)."""
         self._on_failure.append(callback)
 
     @property
@@ -186,7 +188,7 @@ class AccountPipeline:
     async def status(self) -> PipelineStatus:
         """A report of this moment."""
         sent, decided = self.sender.tally, self.assigner.tally
-        last = self.sender.last_answer_at
+        last = self.turnstile.last_answer_at
         return PipelineStatus(
             account=self.name,
             counts=await self.spool.counts(self.name),
@@ -203,6 +205,7 @@ class AccountPipeline:
             waiting_for=self.turnstile.waiting_for,
             fleet=self.fleet.problem,
             silent_s=None if last is None else self.clock.monotonic() - last,
+            last_error=self.turnstile.last_error,
             denied=str(self.denied or ""),
         )
 

@@ -139,9 +139,7 @@ class Assigner(Stage):
         by_wish: dict[bool, list[int]] = {}
         for job in jobs:
             by_wish.setdefault(always or bool(job.switches & AUTOASSIGN), []).append(job.seq)
-        return [
-            Change(seqs=seqs, to=State.ASSIGNED, expect=expect, autoassign=wish) for wish, seqs in by_wish.items()
-        ]
+        return [Change(seqs=seqs, to=State.ASSIGNED, expect=expect, autoassign=wish) for wish, seqs in by_wish.items()]
 
 
 def _engine_job(job: SpooledJob) -> Mapping[str, Any]:

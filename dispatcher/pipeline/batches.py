@@ -1,8 +1,8 @@
 """Which jobs may share one request, and how requests are cut. Pure.
 
-`autoassign`, `sendRouteChange` and `isTemplate` are switches of the whole request, so jobs that differ in them never share one,
-and a job with a worker never rides in an `autoassign` request. A batch that was refused comes back in halves: the jobs of
-one half stay together and away from all others until the bad one is alone.
+`autoassign`, `sendRouteChange` and `isTemplate` are switches of the whole request, so jobs that differ in them never
+share one, and a job with a worker never rides in an `autoassign` request. A refused batch comes back in halves: the
+jobs of one half stay together and away from all others until the bad one is alone.
 """
 
 from __future__ import annotations
@@ -21,12 +21,19 @@ WORKER_BYTES = 32
 
 
 class Lane(NamedTuple):
-    """The switches of a request, and the group of a refused batch that its jobs must stay in (0: none)."""
+    """What the jobs of a request have in common.
+
+    Attributes:
+        autoassign, send_route_change, is_template: the request's switches.
+        group: half of a refused batch that its jobs must stay in, 0 for none.
+        retry: they were sent before; retries draw from a budget.
+    """
 
     autoassign: bool
     send_route_change: bool
     is_template: bool
     group: int = 0
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ def lane_of(job: SpooledJob, group: int = 0) -> Lane:
         send_route_change=bool(job.switches & SEND_ROUTE_CHANGE),
         is_template=bool(job.switches & IS_TEMPLATE),
         group=group,
+        retry=job.attempts > 0 and not group,
     )
 
 
@@ -78,15 +86,25 @@ class Outbox:
             self._lanes.setdefault(lane_of(job, group), deque()).append(job)
             self.waiting += 1
 
-    def ready(self, *, partial: bool) -> bool:
-        """Whether there is a request to send: a full one, or any when `partial` ones may go."""
-        if not self.waiting:
-            return False
-        return partial or any(lane.group or len(jobs) >= self.max_jobs for lane, jobs in self._lanes.items())
+    def ready(self, *, partial: bool, retries: bool = True) -> bool:
+        """Whether there is a request to send.
 
-    def take(self) -> Batch:
-        """Cut the next request: halves of refused batches first, then full ones, then the lane that waited longest."""
-        lane = self._pick()
+        Args:
+            partial: whether one that is not full may go.
+            retries: whether retries may go.
+        """
+        return any(
+            partial or lane.group or len(jobs) >= self.max_jobs
+            for lane, jobs in self._lanes.items()
+            if retries or not lane.retry
+        )
+
+    def take(self, *, retries: bool = True) -> Batch:
+        """Cut the next request: halves of refused batches first, then full ones, then the lane that waited longest.
+
+        `ready(partial=True, retries=retries)` must hold.
+        """
+        lane = self._pick(retries=retries)
         jobs = self._lanes[lane]
         size = ENVELOPE_BYTES
         cut: list[SpooledJob] = []
@@ -134,12 +152,10 @@ class Outbox:
             self._groups[job.seq] = group
         return group
 
-    def _pick(self) -> Lane:
-        first = next(iter(self._lanes))
-        full = None
-        for lane, jobs in self._lanes.items():
+    def _pick(self, *, retries: bool) -> Lane:
+        allowed = [lane for lane in self._lanes if retries or not lane.retry]
+        for lane in allowed:
             if lane.group:
                 return lane
-            if full is None and len(jobs) >= self.max_jobs:
-                full = lane
-        return full or first
+        full = (lane for lane in allowed if len(self._lanes[lane]) >= self.max_jobs)
+        return next(full, allowed[0])

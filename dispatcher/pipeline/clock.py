@@ -23,8 +23,11 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks. `now` is the wall clock at start plus the monotonic time since, so an adjusted clock neither
-    freezes retries nor lets them all go at once."""
+    """The machine's clocks.
+
+    `now` is the wall clock at the start plus the monotonic time since, so an adjusted clock neither freezes retries nor
+    lets them all go at once.
+    """
 
     __slots__ = ("_offset_s",)
 

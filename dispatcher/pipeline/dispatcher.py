@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ACCEPT_JOBS = 2000
 """jobs stored in one go; larger submissions take several, each durable before the next"""
 RESTING = SETTLED | {State.HELD}
-"""states in which nothing happens soon without something new: `results` counts a job there as through"""
+"""where nothing happens soon without something new: `results` counts such a job as through"""
 
 
 class Dispatcher:
@@ -40,8 +40,8 @@ class Dispatcher:
         ...     async for receipt in d.results(receipts):
         ...         print(receipt.key, receipt.state, receipt.worker)
 
-    Once `submit` returns, the jobs survive a crash of this process: another `Dispatcher` on the same spool goes on where
-    this one stopped. Leaving the block does not wait for jobs that are not sent yet; use `results` or `wait` for that.
+    Once `submit` returns, the jobs survive a crash of this process: another `Dispatcher` on the same spool goes on
+    where this one stopped. Leaving the block does not wait for jobs that are not sent yet; use `results` or `wait` for that.
     Cancelling a task that waits loses nothing. One process at a time may use a spool file.
 
     Args:
@@ -103,7 +103,7 @@ class Dispatcher:
         await self.close()
 
     async def close(self) -> None:
-        """Stop: no new request, requests under way may finish within `shutdown_grace_s`, the spool is closed. Idempotent."""
+        """Stop sending, let requests under way finish within `shutdown_grace_s`, close the spool. Idempotent."""
         pipeline, self._pipeline = self._pipeline, None
         if pipeline is None:
             return
@@ -139,15 +139,15 @@ class Dispatcher:
             autoassign: the wish to let the server assign; dropped for a job that gets a member here.
             send_route_change: tell the member's device at once when the job is for today.
             is_template: create templates.
-            refused: a list to collect problems in. Without it one bad job refuses the call as a whole; with it the good jobs are
-                stored and the problems of the bad ones are appended.
+            refused: a list to collect problems in. Without it one bad job refuses the call as a whole; with it the good
+                jobs are stored and the problems of the bad ones are appended.
 
         Returns:
             One receipt for each stored job, in input order. All of them survive a crash.
 
         Raises:
             InvalidJobs: jobs are bad and `refused` was not given; nothing was stored.
-            SpoolFull: no room; jobs of this call up to the last full `ACCEPT_JOBS` may be stored, and submitting the same keys again is safe.
+            SpoolFull: no room. The first jobs of a long call may be stored; submitting the same keys again is safe.
         """
         switches = autoassign * AUTOASSIGN | send_route_change * SEND_ROUTE_CHANGE | is_template * IS_TEMPLATE
         good: list[NewJob] = []
@@ -185,9 +185,7 @@ class Dispatcher:
         pipeline = self.pipeline
         rows: list[Accepted] = []
         for first in range(0, len(jobs), ACCEPT_JOBS):
-            rows += await self._spool.accept(
-                self.account, jobs[first : first + ACCEPT_JOBS], now=self._clock.now()
-            )
+            rows += await self._spool.accept(self.account, jobs[first : first + ACCEPT_JOBS], now=self._clock.now())
             pipeline.accepted()
         return rows
 
@@ -210,7 +208,7 @@ class Dispatcher:
         unwatch = pipeline.journal.watch(watch)
         pipeline.on_failure(lambda: through.put_nowait([]))
         try:
-            for receipt in await self._look(waiting):
+            for receipt in await self.look(waiting):
                 if receipt.state in RESTING and receipt.seq in waiting:
                     waiting.discard(receipt.seq)
                     yield receipt
@@ -219,7 +217,7 @@ class Dispatcher:
                     raise pipeline.failure
                 seqs = [seq for seq in await through.get() if seq in waiting]
                 waiting.difference_update(seqs)
-                for receipt in await self._look(seqs):
+                for receipt in await self.look(seqs):
                     yield receipt
         finally:
             unwatch()
@@ -247,16 +245,22 @@ class Dispatcher:
         """What is going on right now."""
         return await self.pipeline.status()
 
+    async def page(self, *, states: Sequence[State] = (), after_seq: int = 0, limit: int = 100) -> list[Receipt]:
+        """Receipts in order of acceptance, a page at a time: go on from the last one's `seq`."""
+        return await self._spool.receipts(self.account, states=states, after_seq=after_seq, limit=limit)
+
     async def reasons(self, key: str) -> dict[str, Reason]:
         """Why no member can take this job as things are now: a count and an example member per code."""
         receipt = await self.receipt(key)
-        if receipt is None:
-            return {}
-        bodies = await self._spool.bodies(self.account, [receipt.seq])
-        return await self.pipeline.fleet.reasons(orjson.loads(bodies[receipt.seq]))
+        return (await self.reasons_of([receipt.seq])).get(receipt.seq, {}) if receipt else {}
 
-    async def _look(self, seqs: Collection[int]) -> list[Receipt]:
-        """Receipts by row number, a few thousand at a time."""
+    async def reasons_of(self, seqs: Sequence[int]) -> dict[int, dict[str, Reason]]:
+        """The same for several jobs by row number."""
+        bodies = await self._spool.bodies(self.account, seqs)
+        return {seq: await self.pipeline.fleet.reasons(orjson.loads(body)) for seq, body in bodies.items()}
+
+    async def look(self, seqs: Collection[int]) -> list[Receipt]:
+        """Receipts by row number, in its order."""
         wanted = sorted(seqs)
         found: list[Receipt] = []
         for first in range(0, len(wanted), ACCEPT_JOBS):
@@ -271,4 +275,3 @@ def as_dict(receipt: Receipt) -> dict[str, Any]:
     fields["decision"] = orjson.loads(receipt.note) if receipt.note else None
     del fields["note"]
     return fields
-

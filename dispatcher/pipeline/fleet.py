@@ -76,7 +76,10 @@ class FleetFiles:
 
 
 class Fleet:
-    """Members and day routes as an engine. Reads go through the account's turnstile; deciding runs in a thread of its own."""
+    """Members and day routes as an engine.
+
+    Reads go through the account's turnstile; deciding runs in a thread of its own.
+    """
 
     def __init__(
         self,
@@ -123,7 +126,7 @@ class Fleet:
     async def ready(self, days: Collection[int]) -> bool:
         """See `FleetView.ready`.
 
-        While the server cannot be reached at all this waits: nothing could be sent either, and a better decision comes later.
+        While the server cannot be reached this waits: nothing could be sent either, and a better decision comes later.
 
         Raises:
             Denied: the key may not read the fleet.
@@ -231,7 +234,7 @@ class Fleet:
         )
 
     def _add_day(self, day: int, jobs: Sequence[Mapping[str, Any]]) -> None:
-        """A further day's stops. What this process decided for that day meanwhile stands: it is newer than the listing."""
+        """A further day's stops come into play."""
         assert self.engine is not None  # noqa: S101 - called while it is being brought up
         self.engine.add_routes(jobs)
         self._days.add(day)

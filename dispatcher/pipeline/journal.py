@@ -23,8 +23,8 @@ Watcher = Callable[[Change], None]
 class Journal:
     """Writes changes to the spool and tells the watchers once they are durable.
 
-    What was learnt from the server is never dropped because a disk is full: the write is repeated until it passes. Should the
-    process end first, the job reads as unknown and is looked up.
+    What was learnt from the server is never dropped because a disk is full: the write is repeated until it passes.
+    Should the process end first, the job reads as unknown and is looked up.
     """
 
     def __init__(self, spool: Spool, clock: Clock) -> None:
@@ -45,7 +45,7 @@ class Journal:
             try:
                 skipped = await self._spool.apply(changes, now=self._clock.now())
             except SpoolError as error:
-                _log.error("the spool refused a change, trying again in %.0f s: %s", RETRY_S, error)  # noqa: TRY400
+                _log.error("the spool refused a change, trying again in %.0f s: %s", RETRY_S, error)
                 await asyncio.sleep(RETRY_S)
             else:
                 self._tell(changes, set(skipped))

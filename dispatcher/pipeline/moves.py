@@ -1,7 +1,7 @@
 """What happens to the jobs of a request: the delivery rules as pure functions.
 
-Every function takes what was learnt and `now`, and returns the changes to write. Nothing here waits, sends or stores, and
-nothing elsewhere decides a job's state once it is assigned.
+Every function takes what was learnt and `now`, and returns the changes to write. Nothing here waits, sends or stores,
+and nothing elsewhere decides a job's state once it is assigned.
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ class Settlement:
 
 
 def start(jobs: Sequence[SpooledJob], *, now: float, rules: DeliveryRules) -> Change:
-    """The write before the request goes out: after a crash the jobs read as unknown, and `settle_by` says from when
-    a look-up that finds nothing is final."""
+    """The write before the request goes out.
+
+    After a crash the jobs read as unknown, and `settle_by` says from when a look-up that finds nothing is final.
+    """
     return Change(
         seqs=[job.seq for job in jobs],
         to=State.SENDING,
@@ -75,9 +77,7 @@ def answered(jobs: Sequence[SpooledJob], ids: Sequence[str | None], *, now: floa
     changes: list[Change] = []
     if done:
         seqs, remote_ids = zip(*done, strict=True)
-        changes.append(
-            Change(seqs=seqs, to=State.CONFIRMED, expect=(State.SENDING,), remote_ids=remote_ids, error="")
-        )
+        changes.append(Change(seqs=seqs, to=State.CONFIRMED, expect=(State.SENDING,), remote_ids=remote_ids, error=""))
     if missing:
         changes.append(_unknown(missing, now=now, settle_by=now, error="the reply left this job out"))
     return Settlement(changes)
@@ -142,8 +142,8 @@ def looked_up(
 
     Args:
         jobs: the jobs that were looked up.
-        found: per key that the server has with this very content, its `id`; None for one that the server has with other content. Keys
-            that the server does not have are absent.
+        found: per key that the server has with this very content, its `id`; None for one that it has with other
+            content. Keys that the server does not have are absent.
         now: Unix seconds.
         rules: see `DeliveryRules`.
         rng: jitter.
@@ -225,6 +225,4 @@ def _unknown(seqs: Sequence[int], *, now: float, settle_by: float, error: str) -
 
 
 def _not_carried_out(seqs: Sequence[int], *, next_at: float, error: str | None) -> Change:
-    return Change(
-        seqs=seqs, to=State.ASSIGNED, expect=(State.SENDING,), add_attempts=-1, next_at=next_at, error=error
-    )
+    return Change(seqs=seqs, to=State.ASSIGNED, expect=(State.SENDING,), add_attempts=-1, next_at=next_at, error=error)

@@ -1,4 +1,4 @@
-"""Unknown outcomes: jobs whose request may have arrived are looked up by key, never guessed and never sent again blind."""
+"""Unknown outcomes: jobs whose request may have arrived are looked up by key, never guessed, never sent blind."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ class Resolver(Stage):
         self._failures = 0
 
     async def step(self) -> bool:
-        jobs = await self.spool.claim(
-            self.account, limit=LOOK_UP_JOBS, now=self.clock.now(), states=(State.UNKNOWN,)
-        )
+        jobs = await self.spool.claim(self.account, limit=LOOK_UP_JOBS, now=self.clock.now(), states=(State.UNKNOWN,))
         if not jobs:
             return False
         by_day: dict[int, list[SpooledJob]] = {}

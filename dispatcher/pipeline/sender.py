@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 
 from dispatcher.errors import Denied, NotSent, OutcomeUnknown, Rejected, RemoteError, Throttled
+from dispatcher.flow import RetryBudget
 from dispatcher.hellotracks import HellotracksClient, with_worker
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
@@ -68,7 +69,6 @@ class Sender(Stage):
         self.tally = SendTally()
         self.denied: Denied | None = None
         self.in_flight = 0
-        self.last_answer_at: float | None = None
         self.filling = False
         """True while earlier stages still produce jobs, so that a request may wait to be filled"""
         self._journal = journal
@@ -77,6 +77,7 @@ class Sender(Stage):
         self._fleet = fleet
         self._rules = rules
         self._rng = rng
+        self._budget = RetryBudget(clock.monotonic())
         self._room = 2 * max_batch_jobs * max_concurrency
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -89,15 +90,21 @@ class Sender(Stage):
         await self._fill()
         if not self.outbox.waiting:
             return False
-        if not self.outbox.ready(partial=not self.filling):
+        retry_in_s = self._budget.delay(self.clock.monotonic())
+        if not self.outbox.ready(partial=True, retries=not retry_in_s):
+            await asyncio.sleep(min(retry_in_s, LINGER_S))
+            return True
+        if not self.outbox.ready(partial=not self.filling, retries=not retry_in_s):
             await asyncio.sleep(LINGER_S)
-            await self._fill()
         started = await self._turnstile.enter()
         if self._stopping or self.denied:
             self._turnstile.leave(started, asyncio.CancelledError())
             return False
         await self._fill()
-        task = asyncio.create_task(self._send(self.outbox.take(), started), name=f"send {self.account}")
+        batch = self.outbox.take(retries=not retry_in_s)
+        if batch.lane.retry:
+            self._budget.take(self.clock.monotonic())
+        task = asyncio.create_task(self._send(batch, started), name=f"send {self.account}")
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
         return True
@@ -136,19 +143,15 @@ class Sender(Stage):
                     send_route_change=batch.lane.send_route_change,
                     is_template=batch.lane.is_template,
                 )
-            except Exception as any_error:
+            except Exception as any_error:  # noqa: BLE001 - whatever it was, the jobs must not be lost
                 remote_error = _as_remote(any_error)
                 error = remote_error
                 self._count(remote_error)
-                settlement = failed(
-                    batch.jobs, remote_error, now=self.clock.now(), rules=self._rules, rng=self._rng
-                )
+                settlement = failed(batch.jobs, remote_error, now=self.clock.now(), rules=self._rules, rng=self._rng)
             else:
                 error = None
-                self.last_answer_at = self.clock.monotonic()
-                settlement = answered(
-                    batch.jobs, [job.id if job else None for job in created], now=self.clock.now()
-                )
+                self._budget.success(self.clock.monotonic())
+                settlement = answered(batch.jobs, [job.id if job else None for job in created], now=self.clock.now())
         finally:
             self.in_flight -= 1
             self._turnstile.leave(started, error)
@@ -161,8 +164,9 @@ class Sender(Stage):
             case Next.SHRINK:
                 self.outbox.shrink(batch)
                 self.outbox.forget(batch)
-                _log.warning("a request of %d jobs was too large; at most %d from now on",
-                             len(batch.jobs), self.outbox.max_jobs)
+                _log.warning(
+                    "a request of %d jobs was too large; at most %d from now on", len(batch.jobs), self.outbox.max_jobs
+                )
             case Next.STOP if isinstance(error, Denied):
                 self.denied = error
                 _log.error("the server denied access, sending stops: %s", error)
@@ -187,8 +191,6 @@ class Sender(Stage):
                 self.tally.unknown += 1
             case _:
                 pass
-        if not isinstance(error, NotSent):
-            self.last_answer_at = self.clock.monotonic()
 
 
 def _as_remote(error: Exception) -> RemoteError:

@@ -1,4 +1,4 @@
-"""The loop every stage of the pipeline is built on: work while there is some, then wait to be woken or for the next due time."""
+"""The loop every stage is built on: work while there is some, then wait to be woken or for the next due time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Stage(ABC):
             try:
                 worked = await self.step()
             except SpoolError as error:
-                _log.error("%s: the spool failed, trying again: %s", type(self).__name__, error)  # noqa: TRY400
+                _log.error("%s: the spool failed, trying again: %s", type(self).__name__, error)
                 await asyncio.sleep(SPOOL_RETRY_S)
                 continue
             self.busy = worked

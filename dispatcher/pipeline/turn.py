@@ -26,6 +26,9 @@ class Turnstile:
         self._queue = asyncio.Lock()
         self._freed = asyncio.Event()
         self.waiting_for = ""
+        self.last_answer_at: float | None = None
+        """monotonic time at which the server last answered anything"""
+        self.last_error = ""
 
     async def enter(self) -> float:
         """Wait until a request may start and take its slot. Returns the monotonic start, for `leave`."""
@@ -49,6 +52,7 @@ class Turnstile:
         """Give the slot back and tell the gate how it went."""
         now = self._clock.monotonic()
         rtt_s = now - started
+        self._note(now, error)
         match error:
             case None:
                 self.gate.finish(now, rtt_s, "ok")
@@ -56,6 +60,8 @@ class Turnstile:
                 self.gate.finish(now, rtt_s, "throttled", retry_after_s=error.retry_after_s)
             case OutcomeUnknown() if error.backpressure:
                 self.gate.finish(now, rtt_s, "backpressure", retry_after_s=error.retry_after_s)
+            case OutcomeUnknown():
+                self.gate.finish(now, rtt_s, "failed", retry_after_s=error.retry_after_s)
             case NotSent():
                 self.gate.finish(now, rtt_s, "not_sent")
             case Rejected():
@@ -65,6 +71,13 @@ class Turnstile:
             case _:
                 self.gate.finish(now, rtt_s, "neutral")
         self._freed.set()
+
+    def _note(self, now: float, error: BaseException | None) -> None:
+        if isinstance(error, DispatcherError):
+            self.last_error = str(error)
+        away = isinstance(error, NotSent) or (isinstance(error, OutcomeUnknown) and error.http_status is None)
+        if not away and not isinstance(error, asyncio.CancelledError):
+            self.last_answer_at = now
 
     @asynccontextmanager
     async def request(self) -> AsyncIterator[None]:

@@ -1,0 +1,196 @@
+"""`dispatcher plan`: what the engine would decide, as one JSON document or a table. Sends nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+import orjson
+
+from dispatcher.cli.exits import BAD_INPUT, OK, plain_errors, say, say_problems
+from dispatcher.cli.options import setting_options, settings_from
+from dispatcher.errors import FieldError
+
+if TYPE_CHECKING:
+    from engine import Decision
+
+
+@click.command()
+@click.option("--members", required=True, metavar="FILE", help="A getaccounts reply.")
+@click.option(
+    "--jobs", required=True, metavar="FILE", help="createjobs body, JSON array, JSON lines or CSV; - is standard input."
+)
+@click.option("--routes", metavar="FILE", help="A getjobs reply: the stops that members have already.")
+@click.option("--company", metavar="FILE", help="A getcompany reply: teams with their hours and starts.")
+@click.option(
+    "--now", metavar="ISO8601", help="The moment of the plan (default: now), such as 2026-11-30T08:00:00+01:00."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@setting_options
+@plain_errors
+def plan(
+    *, members: str, jobs: str, routes: str | None, company: str | None, now: str | None, as_json: bool, **options: Any
+) -> None:
+    """Dry run: who would get which job, where in the day and when, and why somebody would not.
+
+    Exit status: 0 when a plan was made, 2 on bad input (also when some of the jobs could not be read).
+    """
+    settings = settings_from(options)
+    at = _moment(now, settings.timezone)
+    from dispatcher.intake import load_company, load_members, load_routes, read_jobs  # noqa: PLC0415 - help stays fast
+
+    accounts = load_members(members)
+    stops = load_routes(routes) if routes else []
+    firm = load_company(company) if company else None
+    usernames = {str(m.get("uid")): str(m["username"]) for m in accounts if m.get("uid") and m.get("username")}
+    indexes: list[int] = []
+    keys: list[str] = []
+    bodies: list[Mapping[str, Any]] = []
+    problems: list[FieldError] = []
+    for chunk in read_jobs(jobs, lenient_coordinates=True, resolve=usernames.get):
+        indexes += chunk.indexes
+        keys += [job.key for job in chunk.jobs]
+        bodies += [orjson.loads(job.body) for job in chunk.jobs]
+        problems += chunk.errors
+        for warning in chunk.warnings:
+            say(f"warning: {warning}")
+    say_problems(problems, what="error", total=len(problems))
+    decisions = _decide(settings, accounts, stops, firm, bodies, at)
+    document = _document(
+        [replace(d, index=i, key=k) for d, i, k in zip(decisions, indexes, keys, strict=True)], problems
+    )
+    if as_json:
+        click.echo(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE), nl=False)
+    else:
+        _table(document)
+    sys.exit(BAD_INPUT if problems else OK)
+
+
+def _moment(text: str | None, timezone: str) -> float:
+    if text is None:
+        return datetime.now(tz=ZoneInfo(timezone)).timestamp()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"--now {text}: expected a moment such as 2026-11-30T08:00:00+01:00") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))).timestamp()
+
+
+def _decide(  # noqa: PLR0917 - the input files, one by one
+    settings: Any,
+    accounts: Sequence[Mapping[str, Any]],
+    stops: Sequence[Mapping[str, Any]],
+    company: Mapping[str, Any] | None,
+    bodies: Sequence[Mapping[str, Any]],
+    now: float,
+) -> Sequence[Decision]:
+    from engine import Decision, Engine  # noqa: PLC0415 - numba and scikit-learn load only when there is something to decide
+
+    if settings.policy == "none":
+        return [
+            Decision(
+                index=index,
+                key=None,
+                worker=body.get("worker") or body.get("receiverUid") or None,
+                distance_m=None,
+                added_travel_s=None,
+                position=None,
+                start_s=None,
+                preassigned=bool(body.get("worker") or body.get("receiverUid")),
+                reasons={},
+            )
+            for index, body in enumerate(bodies)
+        ]
+    engine = Engine(accounts, routes=stops, company=company, settings=settings.engine(), now=now)
+    for warning in engine.warnings:
+        say(f"warning: {warning}")
+    return engine.decide(bodies, reasons=True)
+
+
+def _document(decisions: Sequence[Decision], problems: Sequence[FieldError]) -> dict[str, Any]:
+    rows = [_row(decision) for decision in decisions]
+    assigned = sum(row["worker"] is not None for row in rows)
+    document: dict[str, Any] = {
+        "summary": {"jobs": len(rows), "assigned": assigned, "unassigned": len(rows) - assigned},
+        "jobs": rows,
+    }
+    if problems:
+        document["summary"]["refused"] = len({problem.index for problem in problems})
+        document["errors"] = [
+            {"index": p.index, "key": p.key, "field": p.field, "message": p.message, "where": p.where} for p in problems
+        ]
+    return document
+
+
+def _row(decision: Decision) -> dict[str, Any]:
+    row: dict[str, Any] = {"index": decision.index, "key": decision.key, "worker": decision.worker}
+    if decision.worker is None:
+        row["reasons"] = {
+            code: {"count": reason.count, "example": reason.example}
+            for code, reason in (decision.reasons or {}).items()
+        }
+        return row
+    row |= {
+        "distance_m": decision.distance_m,
+        "added_travel_s": decision.added_travel_s,
+        "position": decision.position,
+        "start_s": decision.start_s,
+    }
+    if decision.preassigned:
+        row["preassigned"] = True
+    return row
+
+
+def _table(document: Mapping[str, Any]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - help stays fast
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, header_style="bold")
+    for name, side in (
+        ("job", "left"),
+        ("member", "left"),
+        ("start", "right"),
+        ("km", "right"),
+        ("stop", "right"),
+        ("why not", "left"),
+    ):
+        table.add_column(name, justify=side)  # type: ignore[arg-type]
+    for row in document["jobs"]:
+        if row["worker"] is None:
+            why = ", ".join(f"{code} {reason['count']}" for code, reason in row["reasons"].items())
+            table.add_row(row["key"], "—", "", "", "", why)
+        else:
+            table.add_row(
+                row["key"], row["worker"], clock(row["start_s"]), _km(row["distance_m"]), _text(row["position"]), ""
+            )
+    console = Console()
+    console.print(table)
+    summary = document["summary"]
+    console.print(
+        f"{summary['jobs']} jobs: {summary['assigned']} assigned, {summary['unassigned']} unassigned"
+        + (f", {summary['refused']} refused" if "refused" in summary else "")
+    )
+    codes = Counter[str]()
+    for row in document["jobs"]:
+        codes.update(row.get("reasons", {}).keys())
+    for code, count in codes.most_common():
+        console.print(f"  {code}: in the way of {count} jobs")
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds since midnight as HH:MM; past midnight it goes on counting (25:10)."""
+    return "" if seconds is None else f"{int(seconds // 3600):02d}:{int(seconds % 3600 // 60):02d}"
+
+
+def _km(metres: float | None) -> str:
+    return "" if metres is None else f"{metres / 1000:.2f}"
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
