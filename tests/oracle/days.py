@@ -198,12 +198,14 @@ def with_stop(stops: Sequence[Stop], new: Stop, position: int) -> list[Stop]:
     return [*stops[:position], new, *stops[position:]]
 
 
-def insertion_at(day: Day, stops: Sequence[Stop], new: Stop, position: int, capacity: float) -> Insertion | None:
-    """What the new stop costs at a position; None when it does not fit there."""
+def insertion_at(
+    day: Day, stops: Sequence[Stop], new: Stop, position: int, *, before: Walk, capacity: float
+) -> Insertion | None:
+    """What the new stop costs at a position of the day walked `before`; None when it does not fit there."""
     candidate = with_stop(stops, new, position)
     if not load_allows(stops, candidate, new, capacity):
         return None
-    before, after = walk(day, stops), walk(day, candidate)
+    after = walk(day, candidate)
     if after.starts[position] > new.closes + EQUAL:
         return None
     for i in range(position, len(stops)):
@@ -216,7 +218,8 @@ def insertion_at(day: Day, stops: Sequence[Stop], new: Stop, position: int, capa
 
 def best_insertion(day: Day, stops: Sequence[Stop], new: Stop, capacity: float) -> Insertion | None:
     """The least added travel; among equals the day that ends earlier, then the earlier position."""
-    tried = [insertion_at(day, stops, new, position, capacity) for position in positions(stops)]
+    before = walk(day, stops)
+    tried = [insertion_at(day, stops, new, position, before=before, capacity=capacity) for position in positions(stops)]
     fitting = [each for each in tried if each is not None]
     if not fitting:
         return None
