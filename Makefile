@@ -29,6 +29,7 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
+	$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 crash: setup
