@@ -109,7 +109,8 @@ def matched(keys: Sequence[str], bodies: Sequence[bytes], reply: Reply) -> list[
     """One answer per job sent, in their order; None for a job that the reply does not name.
 
     Jobs are matched by `uidSecondary`. A reply in which no job has one (as in the documentation's older sample) is
-    matched by place, if it has as many jobs as were sent and each agrees with the one sent there in name and coordinates.
+    matched by place, if it has as many jobs as were sent and each agrees in name and coordinates with the one sent
+    there.
 
     Args:
         keys: `keys_of(bodies)`.

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from dispatcher.hellotracks.secret import NO_SECRET, Secret
+
 LONGEST = 300
 """Characters kept of a server's words."""
 _LOOKED_AT = 16_384
@@ -17,39 +19,40 @@ _HIDDEN = re.compile(r"(?is)<(script|style|head)\b.*?</\1\s*>|<!--.*?-->")
 _TAG = re.compile(r"<[^<>]{0,500}>")
 
 
-def tidy(text: str) -> str:
-    """One line of at most 300 printable characters."""
+def tidy(text: str, secret: Secret = NO_SECRET) -> str:
+    """One line of at most 300 printable characters, without the secret (a server may quote the key it was given)."""
+    text = secret.scrub(text)
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 8 * LONGEST]).split())
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def words_of(document: Any) -> str:
+def words_of(document: Any, secret: Secret = NO_SECRET) -> str:
     """The server's message inside a decoded JSON reply; the reply itself, shortened, when it names none."""
     if isinstance(document, dict):
         for name in _NAMES:
             value = document.get(name)
             if isinstance(value, str) and value.strip():
-                return tidy(value)
+                return tidy(value, secret)
             if isinstance(value, dict) and (inner := value.get("message")) and isinstance(inner, str):
-                return tidy(inner)
+                return tidy(inner, secret)
         errors = document.get("errors")
         if errors:
-            return tidy(_compact(errors))
+            return tidy(_compact(errors), secret)
     if isinstance(document, str):
-        return tidy(document)
-    return tidy(_compact(document))
+        return tidy(document, secret)
+    return tidy(_compact(document), secret)
 
 
-def words_of_body(body: bytes) -> str:
+def words_of_body(body: bytes, secret: Secret = NO_SECRET) -> str:
     """The server's message in a reply of any kind: JSON, HTML or text; "" when there is none."""
     start = body[:_LOOKED_AT]
     if start.lstrip()[:1] in {b"{", b"["}:
         try:
-            return words_of(orjson.loads(body))
+            return words_of(orjson.loads(body), secret)
         except ValueError:
             pass
     text = start.decode("utf-8", "replace")
-    return tidy(_TAG.sub(" ", _HIDDEN.sub(" ", text)) if "<" in text else text)
+    return tidy(_TAG.sub(" ", _HIDDEN.sub(" ", text)) if "<" in text else text, secret)
 
 
 def _compact(document: Any) -> str:

@@ -63,3 +63,6 @@ class MaskedText(str):
 
     def __repr__(self) -> str:
         return repr(MASK)
+
+
+NO_SECRET = Secret("")

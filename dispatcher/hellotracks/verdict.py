@@ -26,6 +26,7 @@ import orjson
 
 from dispatcher.errors import Denied, OutcomeUnknown, Rejected, RemoteError, Throttled
 from dispatcher.hellotracks.remote_words import tidy, words_of, words_of_body
+from dispatcher.hellotracks.secret import NO_SECRET, Secret
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         body: the content; for statuses outside 2xx perhaps only its beginning.
         retry_after_s: the `Retry-After` header in seconds, None when there was none.
         location: the `Location` header of a redirect without its query, "" when there was none.
+        secret: what must not be quoted from it.
     """
 
     action: str
@@ -44,6 +46,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     retry_after_s: float | None = None
     location: str = ""
+    secret: Secret = NO_SECRET
 
 
 def refusal(reply: Reply) -> RemoteError | None:
@@ -51,12 +54,12 @@ def refusal(reply: Reply) -> RemoteError | None:
     code = reply.http_status
     if 200 <= code < 300:
         return None
-    words = words_of_body(reply.body)
+    words = words_of_body(reply.body, reply.secret)
     said = f"{reply.action}: HTTP {code}{': ' if words else ''}{words}"
     if code in {401, 403}:
         return Denied(said, http_status=code)
     if 300 <= code < 400:
-        where = tidy(reply.location) or "another place"
+        where = tidy(reply.location, reply.secret) or "another place"
         return Denied(
             f"{reply.action}: HTTP {code} leads to {where}: base_url is not the API's address", http_status=code
         )
@@ -80,9 +83,12 @@ def document(reply: Reply) -> dict[str, Any]:
     value = decoded.get("status")
     status = _status(value)
     if status is None:
-        raise foreign(reply, "no status" if value is None else f"a status that is no number ({tidy(repr(value))})")
+        raise foreign(
+            reply, "no status" if value is None else f"a status that is no number ({tidy(repr(value), reply.secret)})"
+        )
     if status != 0:
-        words = words_of({name: part for name, part in decoded.items() if name != "status"}) if len(decoded) > 1 else ""
+        rest = {name: part for name, part in decoded.items() if name != "status"}
+        words = words_of(rest, reply.secret) if rest else ""
         said = f"{reply.action}: refused with status {status}{': ' if words else ''}{words}"
         raise Rejected(said, http_status=reply.http_status, status=status, remote_words=words)
     return decoded
@@ -97,7 +103,7 @@ def items(reply: Reply) -> list[Any]:
     """
     decoded = _json_object(reply)
     if decoded.get("error"):
-        words = words_of(decoded)
+        words = words_of(decoded, reply.secret)
         raise Rejected(f"{reply.action}: refused: {words}", http_status=reply.http_status, remote_words=words)
     data = decoded.get("data")
     found = data.get("items") if isinstance(data, dict) else None
@@ -120,18 +126,20 @@ def listed(reply: Reply, decoded: dict[str, Any], name: str) -> list[Any]:
 
 def foreign(reply: Reply, lack: str) -> OutcomeUnknown:
     """The error for a reply that the API does not give."""
-    words = words_of_body(reply.body)
+    words = words_of_body(reply.body, reply.secret)
     said = f"{reply.action}: HTTP {reply.http_status} with {lack}{': ' if words else ''}{words}"
     return OutcomeUnknown(said, http_status=reply.http_status)
 
 
 def _json_object(reply: Reply) -> dict[str, Any]:
+    lack = "no JSON object"
     try:
         decoded = orjson.loads(reply.body)
     except ValueError:
-        raise foreign(reply, "no JSON" if reply.body.strip() else "an empty body") from None
+        decoded, lack = None, "no JSON" if reply.body.strip() else "an empty body"
+    # raised outside of the handler: the decoder's error holds the whole reply
     if not isinstance(decoded, dict):
-        raise foreign(reply, "no JSON object")
+        raise foreign(reply, lack)
     return decoded
 
 

@@ -132,18 +132,16 @@ class Wire:
             return Reply(
                 action=action,
                 http_status=response.status,
-                body=await _read(response, sink) if good else self._scrub(await _beginning(response)),
+                body=await _read(response, sink) if good else await _beginning(response),
                 retry_after_s=retry_after_s(
                     response.headers.get(hdrs.RETRY_AFTER), now=self._now(), date=response.headers.get(hdrs.DATE)
                 ),
-                location=self._api_key.scrub(response.headers.get(hdrs.LOCATION, "").partition("?")[0]),
+                location=response.headers.get(hdrs.LOCATION, "").partition("?")[0],
+                secret=self._api_key,
             )
 
-    def _scrub(self, content: bytes) -> bytes:
-        return self._api_key.scrub(content.decode("latin-1")).encode("latin-1")
-
     def _failure(self, action: str, url: URL, exc: Exception, *, begun: bool) -> RemoteError:
-        said = f"{action}: {self._api_key.scrub(_why(exc))} ({url.origin()})"
+        said = f"{action}: {_why(exc)} ({url.origin()})"
         error: RemoteError
         if not begun:
             error = NotSent(said)
@@ -151,7 +149,7 @@ class Wire:
             error = OutcomeUnknown(said, backpressure=True, server_done=False)
         else:
             error = OutcomeUnknown(said)
-        error.__cause__ = _without_request(exc)
+        error.__cause__ = _presentable(exc)
         return error
 
 
@@ -190,24 +188,28 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _why(exc: BaseException) -> str:
-    """A failure in words, without anything of the request."""
+    """A failure in words, without anything of the request or of a reply."""
     if isinstance(exc, aiohttp.ConnectionTimeoutError):
         return "no connection in time"
     if isinstance(exc, TimeoutError):
         return "no whole reply in time"
     if isinstance(exc, aiohttp.ClientConnectorError):
         return f"cannot connect: {tidy(str(exc.os_error)) or type(exc.os_error).__name__}"
-    if isinstance(exc, aiohttp.ClientResponseError):
-        return f"the reply is not HTTP: {tidy(exc.message)}"
+    if isinstance(exc, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection"
+    if isinstance(exc, aiohttp.ClientPayloadError):
+        return "the reply is damaged or was cut short"
+    if isinstance(exc, aiohttp.ClientResponseError | HttpProcessingError):
+        return f"the reply is not HTTP ({type(exc.__cause__ or exc).__name__})"
     return tidy(str(exc)) or type(exc).__name__
 
 
-def _without_request(exc: BaseException) -> BaseException | None:
-    """The cause to keep, frames dropped; an error of aiohttp that holds the request's headers gives way to its own cause."""
-    if isinstance(exc, aiohttp.ClientResponseError):
-        return None if exc.__cause__ is None else _without_request(exc.__cause__)
+def _presentable(exc: BaseException) -> BaseException | None:
+    """The cause to keep, without frames; None when it holds the request's headers or a piece of a reply."""
     link: BaseException | None = exc
     while link is not None:
+        if isinstance(link, aiohttp.ClientResponseError | HttpProcessingError):
+            return None
         link.__traceback__ = None
         link = link.__cause__ or link.__context__
     return exc
