@@ -39,7 +39,7 @@ class Day:
 
 @dataclass(eq=False)
 class Stop:
-    """One stop of a day route. `order` is where it sorts; None for a stop whose position the rules chose."""
+    """One stop of a day route; `order` is its number, scheduled start and creation time, where it sorts."""
 
     key: str | None
     place: Place | None
@@ -49,7 +49,7 @@ class Stop:
     drop: float
     pick: float
     under_way: bool
-    order: tuple[float, float, float] | None
+    order: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,9 @@ def day_of(
 
 
 def saved_stop(job: Mapping[str, Any]) -> Stop:
-    """A stop of a `getjobs` reply: what cannot be read takes its default."""
-    opens, closes = job.get("windowStart") or 0, job.get("windowEnd") or 0
-    opens_s, closes_s = hhmm_seconds(opens), hhmm_seconds(closes)
-    if opens_s is None or closes_s is None:
-        opens_s, closes_s = 0.0, 0.0
-    return stop(job, opens_s, closes_s, created=amount(job.get("tsCreated")))
+    """A stop of a `getjobs` reply: what cannot be read takes its default, each end of the window on its own."""
+    opens, closes = hhmm_seconds(job.get("windowStart")) or 0.0, hhmm_seconds(job.get("windowEnd")) or 0.0
+    return stop(job, opens, closes, created=amount(job.get("tsCreated")))
 
 
 def batch_stop(job: Mapping[str, Any]) -> Stop:
@@ -146,11 +143,13 @@ def is_open(job: Mapping[str, Any]) -> bool:
     return not ended and job.get("status") != "archived"
 
 
-def enter_by_order(route: list[Stop], new: Stop) -> None:
-    """Put a stop before the first one that sorts after it; equal ones keep the order they came in."""
-    assert new.order is not None
-    later = [i for i, other in enumerate(route) if other.order is not None and other.order > new.order]
-    route.insert(later[0] if later else len(route), new)
+def enter_by_order(route: list[Stop], new: Stop, *, allowed: range) -> None:
+    """Put a stop behind the last one of the allowed positions that does not sort after it, else before all of them.
+
+    In a route in order this keeps the order; in one whose stops were placed by the rules it is the nearest thing to it.
+    """
+    earlier = [i for i in allowed[:-1] if route[i].order <= new.order]
+    route.insert(earlier[-1] + 1 if earlier else allowed[0], new)
 
 
 def walk(day: Day, stops: Sequence[Stop]) -> Walk:

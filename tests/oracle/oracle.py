@@ -119,7 +119,8 @@ class Oracle:
                 self.cancel([job["uidSecondary"]] if job.get("uidSecondary") else [])
                 if named is not None and not self._day(named, self._job_date(job, named)).is_past:
                     day, stop = self._job_date(job, named), batch_stop(job)
-                    enter_by_order(self._route(named, day), stop)
+                    route = self._route(named, day)
+                    enter_by_order(route, stop, allowed=positions(route))
                     entered.append((index, named, day, stop))
         for index, named, day, stop in entered:
             if stop in self._route(named, day):
@@ -144,9 +145,8 @@ class Oracle:
             least = min(each.insertion.added for each in candidates)
             candidates = [each for each in candidates if each.insertion.added <= least + EQUAL]
         winner = min(candidates, key=lambda each: (each.stops, each.member))
-        stop = batch_stop(job)
-        stop.order = None
-        self._route(winner.member, self._job_date(job, winner.member)).insert(winner.insertion.position, stop)
+        route = self._route(winner.member, self._job_date(job, winner.member))
+        route.insert(winner.insertion.position, batch_stop(job))
         return PlainDecision(
             index,
             key,
@@ -276,7 +276,8 @@ class Oracle:
         member = self._find("username", owner) if owner else self._find("uid", job.get("receiverUid"))
         date_ = calendar_day(day)
         if member is not None and date_ is not None and is_open(job):
-            enter_by_order(self._route(member, date_), saved_stop(job))
+            route = self._route(member, date_)
+            enter_by_order(route, saved_stop(job), allowed=range(len(route) + 1))
 
     def _at(self, now: float | None) -> None:
         if now is not None and now != self.now:

@@ -133,6 +133,13 @@ def test_a_named_job_sorts_by_number_and_without_a_creation_time_after_those_tha
     assert [each.position for each in decisions] == [5, 3, 2, 0]
 
 
+def test_a_named_job_sorts_behind_the_stop_under_way() -> None:
+    saved = (job("s1", number=1, worker="ann"), job("s5", number=5, tsCheckIn=1, worker="ann"), job("s9", worker="ann"))
+    oracle = fleet(member("ann"), routes=saved)
+    assert [each.position for each in oracle.decide([job("a", number=2, worker="ann")])] == [2]
+    assert keys(oracle) == ["s1", "s5", "a", "s9"]
+
+
 @pytest.mark.parametrize("named", [{"worker": "zoe"}, {"receiverUid": "u-zoe"}, {"worker": "ann", "day": 20261101}])
 def test_a_named_job_that_enters_no_route_is_kept_with_null_figures(named: dict[str, Any]) -> None:
     oracle = fleet(member("ann"))
