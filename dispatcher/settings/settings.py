@@ -1,0 +1,245 @@
+"""Every setting of the dispatcher, with its default, unit and range, in one frozen record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from dispatcher.errors import ConfigError
+from dispatcher.model.secret import Secret
+from dispatcher.settings.info import SettingInfo, info_of, plain, says
+from dispatcher.settings.value import read_value
+
+if TYPE_CHECKING:
+    from engine import EngineSettings
+
+MIB = 1024 * 1024
+_YEAR_S = 366 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one account's dispatcher. `load_settings` makes it from file, environment and flags.
+
+    Every field's metadata says what it does; `describe()` gives them as a table. Values may be texts too, as they stand in
+    the environment.
+
+    Attributes:
+        origins: per name where its value came from; names that are not in it have their default.
+
+    Raises:
+        ConfigError: a value cannot be used; the message names setting and origin.
+    """
+
+    # the account
+    base_url: str = field(
+        default="https://api.hellotracks.com",
+        metadata=says("Where Hellotracks (or the sandbox) answers; with or without a trailing /api."),
+    )
+    api_key: Secret = field(
+        default=Secret(""),
+        metadata=says(
+            "The account's API key. The environment or `api_key_file` is the advised way; it is never printed."
+        ),
+    )
+    api_key_file: str = field(
+        default="", metadata=says("File that holds the API key; white space around it is dropped.")
+    )
+    account: str = field(
+        default="default", metadata=says("Name of the account in the spool; jobs of different accounts never mix.")
+    )
+    timezone: str = field(
+        default="UTC", metadata=says("The account's time zone (IANA name), for members that have none.")
+    )
+
+    # delivery
+    spool: str = field(
+        default="dispatcher.spool.db",
+        metadata=says(
+            "The durable queue: path of a SQLite file, or `memory:` for one that does not outlive the process."
+        ),
+    )
+    limits: str = field(
+        default="",
+        metadata=says("The account's rate limits, such as `10/s, 300/min`; empty for none but the server's own."),
+    )
+    max_batch_jobs: int = field(default=200, metadata=says("Jobs in one request at most.", low=1, high=10_000))
+    max_concurrency: int = field(
+        default=8, metadata=says("Requests in flight at most; the adaptive limit stays below it.", low=1, high=1_000)
+    )
+    request_timeout_s: float = field(
+        default=10.0, metadata=says("How long a request may take.", unit="s", low=0.05, high=3_600)
+    )
+    connect_timeout_s: float = field(
+        default=5.0, metadata=says("How long connecting may take.", unit="s", low=0.05, high=3_600)
+    )
+    max_attempts: int = field(
+        default=12, metadata=says("Requests that may carry a job before it is `dead`.", low=1, high=1_000)
+    )
+    unknown_grace_s: float = field(
+        default=5.0,
+        metadata=says(
+            "How long after a time-out the server may still carry a request out; "
+            "a look-up that finds nothing is final only then.",
+            unit="s",
+            low=0,
+            high=3_600,
+        ),
+    )
+    give_up_after_s: float = field(
+        default=120.0,
+        metadata=says(
+            "`submit` ends when the server could not be reached for this long; the jobs stay in the spool.",
+            unit="s",
+            low=0,
+            high=_YEAR_S,
+        ),
+    )
+    send_route_change: bool | None = field(
+        default=None,
+        metadata=says(
+            "`sendRouteChange` for jobs whose caller does not say: members are told at once; empty leaves it out."
+        ),
+    )
+    spool_max_rows: int = field(
+        default=5_000_000,
+        metadata=says(
+            "Unsettled jobs in the spool before new ones are refused.", unit="jobs", low=1, high=1_000_000_000
+        ),
+    )
+    spool_min_free_bytes: int = field(
+        default=64 * MIB,
+        metadata=says(
+            "Free space on the spool's disk below which new jobs are refused.", unit="bytes", low=0, high=2**50
+        ),
+    )
+
+    # assignment
+    policy: str = field(
+        default="nearest",
+        metadata=says(
+            "Who gets a job: the nearest member, the one with the least added travel, "
+            "or `none` to leave it to the caller's switches.",
+            choices=("nearest", "least_detour", "none"),
+        ),
+    )
+    fallback: str = field(
+        default="autoassign",
+        metadata=says(
+            "For a job that no member can take: the server assigns, it is sent unassigned, "
+            "or it is held until a member is free.",
+            choices=("autoassign", "unassigned", "hold"),
+        ),
+    )
+    max_fleet_age_s: float = field(
+        default=900.0,
+        metadata=says(
+            "A fleet snapshot older than this is unusable: the fallback decides.", unit="s", low=1, high=_YEAR_S
+        ),
+    )
+    default_shift: str = field(
+        default="00:00-24:00",
+        metadata=says("Working hours of members who have none, and whose team has none: HH:MM-HH:MM."),
+    )
+    working_hours_unit: str = field(
+        default="hhmm",
+        metadata=says(
+            "How to read working hours that could be both (such as 600 to 1200).", choices=("hhmm", "minutes")
+        ),
+    )
+    circuity: float = field(
+        default=1.3, metadata=says("Road length as a multiple of the great circle.", low=0.1, high=100)
+    )
+    max_location_age_s: float = field(
+        default=900.0, metadata=says("A live location older than this is stale.", unit="s", low=0, high=_YEAR_S)
+    )
+    stale_location: str = field(
+        default="use",
+        metadata=says("Whether a stale location may stand in for a missing route start.", choices=("use", "ignore")),
+    )
+    assignable_roles: tuple[str, ...] = field(default=("worker",), metadata=says("Roles that may get jobs."))
+    unavailable_labels: tuple[str, ...] = field(
+        default=(), metadata=says("Status labels whose members get no jobs, such as `On break, Vacation`.")
+    )
+    member_skills: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata=says(
+            "Skills by username, for members whose own data has no list: a TOML table of arrays, else a JSON object."
+        ),
+    )
+    max_jobs_per_day: int = field(
+        default=0, metadata=says("Open stops of a member's day at most; 0 for any.", low=0, high=1_000_000)
+    )
+    max_distance_km: float = field(
+        default=0.0,
+        metadata=says(
+            "Great circle from the member's reference position to a job at most; 0 for any.",
+            unit="km",
+            low=0,
+            high=40_000,
+        ),
+    )
+
+    # the daemon
+    listen: str = field(default="127.0.0.1:8080", metadata=says("Address of `dispatcher run`: HOST:PORT."))
+    max_body_bytes: int = field(
+        default=16 * MIB,
+        metadata=says("Largest request body, taken and sent.", unit="bytes", low=1_024, high=2**31 - 1),
+    )
+    shutdown_grace_s: float = field(
+        default=10.0,
+        metadata=says("How long requests in flight may take to end on shutdown.", unit="s", low=0.01, high=3_600),
+    )
+
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False, metadata={"setting": False})
+
+    def __post_init__(self) -> None:
+        for info in describe():
+            try:
+                value = read_value(info, getattr(self, info.name))
+            except ValueError as error:
+                raise ConfigError(f"{self.origin(info.name)}: {info.name} {error}") from error
+            object.__setattr__(self, info.name, value)
+
+    def origin(self, name: str) -> str:
+        """Where the value of a setting came from, such as "variable DISPATCHER_SPOOL"; "default" when nothing set it."""
+        return self.origins.get(name, "default")
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(name, value as text, origin) of every setting, in the order of the table; secrets read `***`."""
+        return [(info.name, plain(getattr(self, info.name)), self.origin(info.name)) for info in describe()]
+
+    def engine(self) -> EngineSettings:
+        """The engine's part of the settings; `nearest` under the policy `none`, when nobody asks the engine.
+
+        Raises:
+            ConfigError: the engine refuses a value.
+        """
+        from engine import EngineError, EngineSettings  # noqa: PLC0415 - settings must load fast, without the engine
+
+        try:
+            return EngineSettings(
+                policy="nearest" if self.policy == "none" else self.policy,
+                timezone=self.timezone,
+                default_shift=self.default_shift,
+                working_hours_unit=self.working_hours_unit,
+                circuity=self.circuity,
+                max_location_age_s=self.max_location_age_s,
+                stale_location=self.stale_location,
+                assignable_roles=self.assignable_roles,
+                unavailable_labels=self.unavailable_labels,
+                member_skills=self.member_skills,
+                max_jobs_per_day=self.max_jobs_per_day,
+                max_distance_km=self.max_distance_km,
+            )
+        except EngineError as error:
+            raise ConfigError(str(error)) from error
+
+
+def describe() -> list[SettingInfo]:
+    """Every setting, in the order in which the documentation lists them."""
+    return list(_TABLE)
+
+
+_TABLE = tuple(info_of(entry) for entry in fields(Settings) if entry.metadata.get("setting", True))
