@@ -93,7 +93,7 @@ class Oracle:
     ) -> None:
         self.settings = {**SETTINGS, **(settings or {})}
         self.now = now
-        self.teams = {team["id"]: team for team in (company or {}).get("teams_config") or []}
+        self.teams = {team.get("id"): team for team in (company or {}).get("teams_config") or []}
         self.members: list[Json] = []
         for account in accounts:
             username = account.get("username")

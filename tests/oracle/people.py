@@ -54,8 +54,8 @@ def is_excluded(account: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
 def custom_field(job: Mapping[str, Any], name: str) -> object:
     """A custom field from the list `customFields`, else from `custom_<name>`."""
     for entry in job.get("customFields") or []:
-        if entry["key"] == name:
-            return entry["val"]
+        if entry.get("key") == name:
+            return entry.get("val")
     return job.get(f"custom_{name}")
 
 

@@ -170,7 +170,7 @@ MODES = ("car", "truck", "bicycle", "pedestrian", "van", "motorcycle", "rocket",
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """Small dense worlds for hypothesis."""
-    return world(DrawnSource(draw), members=(0, 6), stops=(0, 8), jobs=(1, 12))
+    return world(DrawnSource(draw), members=(0, 6), stops=(0, 8), jobs=(0, 12))
 
 
 def seeded_world(seed: int, *, members: tuple[int, int], stops: tuple[int, int], jobs: tuple[int, int]) -> World:
@@ -231,8 +231,9 @@ class WorldMaker:
             account["route_start_time"] = source.pick((-1, 0, 540, 615, 1439, None, 1500))
         if source.rarely():
             account["timezone"] = source.pick(OTHER_ZONES)
-        if source.rarely():
-            account |= source.pick(self.oddities())
+        for _ in range(2):
+            if source.rarely():
+                account |= source.pick(self.oddities())
         return account
 
     def oddities(self) -> tuple[Json, ...]:
@@ -248,8 +249,11 @@ class WorldMaker:
             {"states": {"moving": "offduty"}},
             {"status_label": " on BREAK"},
             {"username": self.source.pick(("", None))},
-            {"teams": None},
+            {"teams": self.source.pick((None, [None, 1], "1"))},
+            {"skills": self.source.pick((None, ["GAS"]))},
             {"location": None, "route_start_lat": None, "teams": []},
+            {"location": "here"},
+            {"working_hours": []},
             {"vehicle_capacity": -1},
             {"moving": "idling", "states": None},
         )
@@ -285,7 +289,9 @@ class WorldMaker:
         ]
         names = self.source.pick((("route_start_lat", "route_start_lng"), ("start_lat", "start_lng"), ("lat", "lng")))
         teams[1]["route"] = self.place(*names)
-        teams[2]["route"] = self.source.pick((None, {}, self.place("lat", "lng")))
+        if self.source.rarely():
+            teams.insert(0, self.source.pick(({"name": "no id"}, {"id": None}, {"id": 9, "working_hours": None})))
+        teams[-1]["route"] = self.source.pick((None, {}, self.place("lat", "lng")))
         return {"uid": "acme", "teams_config": teams}
 
     # ---- jobs ----
@@ -319,6 +325,20 @@ class WorldMaker:
             job |= self.order()
             if job.get("tsCreated") == 0:
                 del job["tsCreated"]
+        if source.rarely():
+            job |= source.pick(
+                (
+                    {"worker": None, "receiverUid": ""},
+                    {"teamId": None},
+                    {"windowStart": None, "windowEnd": None},
+                    {"onSiteSeconds": None},
+                    {"itemsToDropoff": None, "itemsToPickup": None},
+                    {"customFields": None},
+                    {"customFields": [{"key": "colour", "val": "gas"}, {"key": "skills", "val": " , "}]},
+                    {"custom_skills": "", "custom_excluded_workers": None},
+                    {"day": None},
+                )
+            )
         return job
 
     def saved_job(self, index: int, members: int) -> Json:
@@ -380,7 +400,7 @@ class WorldMaker:
             "number": self.source.pick((0, 1, 2, 3)),
             "scheduledStart": self.source.pick((0, 0, 1000, 2000)),
             "tsCreated": self.source.pick((0, 5, 1000)),
-        }
+        } | (dict.fromkeys(("number", "scheduledStart", "tsCreated")) if self.source.rarely() else {})
 
     def day(self, ahead: int) -> int:
         return int(f"{date(self.now.year, self.now.month, self.now.day) + timedelta(days=ahead):%Y%m%d}")
