@@ -26,7 +26,9 @@ FIRST_DEVIATION = 0.5
 NOISE_S = 0.001
 """A difference in round trips below that is the event loop's own."""
 WARY_S = 2.0
-"""The limit that met back-pressure is not tried again for so long: a hard limit costs one refusal in that time."""
+"""The limit that met back-pressure is not tried again for so long: a hard limit costs one refusal in that time;"""
+WARY_ROUND_TRIPS = 3.0
+"""nor for three times as long as the failed request took: a time-out costs more than a quick refusal."""
 _SAME_MOMENT_S = 1e-6
 
 
@@ -50,6 +52,7 @@ class AdaptiveLimit:
         "_limit",
         "_max",
         "_pressed",
+        "_pressed_rtt_s",
         "_reached",
         "_restarted_at",
         "_round_count",
@@ -68,6 +71,7 @@ class AdaptiveLimit:
         self._in_flight = 0
         self._written_off = 0
         self._restarted_at = -math.inf
+        self._pressed_rtt_s = 0.0
         self._begin_anew(-math.inf, max(1, min(start, max_concurrency)))
 
     @property
@@ -129,7 +133,9 @@ class AdaptiveLimit:
             return
         if outcome == "backpressure":
             # A request that began before the limit last fell has met the old limit, which is punished already.
-            self._pressed |= begun >= self._changed_at - _SAME_MOMENT_S
+            if begun >= self._changed_at - _SAME_MOMENT_S:
+                self._pressed = True
+                self._pressed_rtt_s = max(self._pressed_rtt_s, rtt_s)
         elif outcome == "ok":
             self._round_sum += rtt_s
             self._round_count += 1
@@ -160,12 +166,16 @@ class AdaptiveLimit:
         self._round_sum = 0.0
         self._round_count = 0
         self._pressed = False
+        self._pressed_rtt_s = 0.0
         self._reached = self._in_flight >= self._limit
 
     def _end_round(self, now: float) -> None:
         rtt = self._round_sum / self._round_count if self._round_count else None
         rise = 0.0 if rtt is None or self._usual is None else rtt - self._usual
-        if self._pressed or rise > max(DEVIATION_SCALE * math.sqrt(self._deviation2), NOISE_S):
+        if self._pressed:
+            self._beware(now)
+            self._lower(now)
+        elif self._reached and rise > max(DEVIATION_SCALE * math.sqrt(self._deviation2), NOISE_S):
             self._lower(now)
         elif self._reached and self._usual is not None and rise <= NOISE_S:
             self._raise(now)
@@ -173,9 +183,13 @@ class AdaptiveLimit:
             self._learn(rtt)
         self._begin_round(now + (self._usual or 0.0))
 
-    def _lower(self, now: float) -> None:
+    def _beware(self, now: float) -> None:
+        # What fails one at a time does not fail for being too many.
+        wary_s = max(WARY_S, WARY_ROUND_TRIPS * self._pressed_rtt_s) if self._limit > 1 else 0.0
         self._wary_limit = self._limit
-        self._wary_until = now + WARY_S
+        self._wary_until = now + wary_s
+
+    def _lower(self, now: float) -> None:
         self._changed_at = now
         self._limit = max(1, int(self._limit * DECREASE))
 
