@@ -19,7 +19,8 @@ from engine.job import Job, read_job, read_stop
 from engine.member import Member, MemberReader, read_teams
 from engine.registry import Entry, Registry
 from engine.route import figures
-from engine.search import decide, explain_none
+from engine.scan import count_reasons
+from engine.search import decide
 from engine.settings import EngineSettings
 from engine.state import FOUND, PAST, TODAY, Ints, Records, Words
 
@@ -118,7 +119,7 @@ class Engine:
                 return overall
             records, needs, excluded = self._columns([read], 0)
             counts, first = np.zeros(REASONS, dtype=np.int64), np.zeros(REASONS, dtype=np.int64)
-            explain_none(
+            count_reasons(
                 self._days.state, len(self._members), self._days.today_rows(), records, 0, needs, excluded,
                 *self._caps(), counts, first,
             )  # fmt: skip

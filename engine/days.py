@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from engine.fleet import Fleet, Traits
-from engine.route import enter, rebuild_all, remove
+from engine.index import enter, plant, rebuild_slots, take_out
+from engine.job import Job
 from engine.sphere import set_place
-from engine.state import JOB, STOP, Ints, Records, State, longer, new_state
-
-from engine.job import Job  # isort: skip
+from engine.state import JOB, Ints, Records, State, new_state, with_pool, with_rows
 
 
 class Days:
@@ -26,7 +25,7 @@ class Days:
         self.traits = traits
         self.count = len(fleet.members)
         self.capacity = max(self.count, 1)
-        self.state: State = new_state(self.capacity, 1, traits.words, 1024)
+        self.state: State = new_state(self.capacity, traits.words)
         for i, member in enumerate(fleet.members):
             self.state.traits[i] = traits.of(member)
         self.rows: dict[int, int] = {}
@@ -51,8 +50,8 @@ class Days:
         row = self.rows.get(day)
         if row is None:
             row = len(self.rows)
-            if (row + 1) * self.capacity > len(self.state.slots):
-                self.state = self.state._replace(slots=longer(self.state.slots, 2 * len(self.state.slots)))
+            if row == len(self.state.trees):
+                self.state = with_rows(self.state, 2 * row)
             self.rows[day] = row
             self._fill(day)
             waiting = self._waiting.pop(day, [])
@@ -83,7 +82,7 @@ class Days:
 
     def grow_pool(self) -> None:
         """Twice as much room for stops."""
-        self.state = self.state._replace(stops=longer(self.state.stops, 2 * len(self.state.stops)))
+        self.state = with_pool(self.state, 2 * len(self.state.stops))
 
     def take_out(self, day: int, member: int, handle: int) -> None:
         """Remove a stop from its route."""
@@ -91,7 +90,7 @@ class Days:
         if row is None:
             self._waiting[day] = [stop for stop in self._waiting[day] if stop[2] != handle]
         else:
-            remove(self.state, row * self.capacity + member, handle)
+            take_out(self.state, row * self.capacity + member, handle)
 
     def advance(self, now: float) -> None:
         """Let time go on (or back): days start later, locations age, days pass."""
@@ -103,9 +102,11 @@ class Days:
             self._fill(day)
 
     def _fill(self, day: int) -> None:
-        begin = self.rows[day] * self.capacity
+        row = self.rows[day]
+        begin = row * self.capacity
         self.fleet.fill(self.state.slots[begin : begin + self.count], day, self.now)
-        rebuild_all(self.state, np.arange(begin, begin + self.count, dtype=np.int64))
+        rebuild_slots(self.state, np.arange(begin, begin + self.count, dtype=np.int64))
+        plant(self.state, row, self.count)
 
 
 def job_records(jobs: list[Job], handles: list[int]) -> Records:
@@ -128,6 +129,3 @@ def job_records(jobs: list[Job], handles: list[int]) -> Records:
     records["under_way"] = [job.checked_in for job in jobs]
     records["handle"] = handles
     return records
-
-
-__all__ = ["STOP", "Days", "job_records"]

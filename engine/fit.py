@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917 - kernels take positional arguments
 """Does a job fit a slot's day, where best, and if not, why not: the exact test at the end of every search."""
 
 from __future__ import annotations
@@ -27,22 +28,16 @@ def load_fits(slots: Records, stops: Records, s: int, position: int, drop: float
 
 
 @kernel
-def try_position(slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int) -> tuple[float, float]:
-    """Added travel and start (seconds) of a job at a position, inf when it does not fit there in time."""
+def try_position(
+    slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int, there: float, on: float
+) -> tuple[float, float]:
+    """Added travel and start (seconds) of a job at a position, inf when it does not fit there in time.
+
+    `there` is the travel from the place before, `on` the travel to the next stop with a place (else to the route's end, else 0).
+    """
     slot, job = slots[s], jobs[j]
     offset, n = slot.offset, slot.n
     clock = stops[offset + position - 1].leave if position > 0 else slot.start
-    if clock > job.closes + EPS:
-        return np.inf, 0.0
-    limit = np.inf
-    if position == n:
-        limit = max(slot.shift_end, slot.end)
-    elif stops[offset + position].placed:
-        limit = stops[offset + position].latest
-    if max(clock, job.opens) + job.on_site > limit + EPS:
-        return np.inf, 0.0
-    before = place_before(slots, stops, s, position)
-    there = travel_from(slots, stops, s, before, job.lat, job.lng, job.cos)
     start = max(clock + there, job.opens)
     if start > job.closes + EPS:
         return np.inf, 0.0
@@ -56,64 +51,76 @@ def try_position(slots: Records, stops: Records, s: int, position: int, jobs: Re
         clock += stop.on_site
         p += 1
     if p < n:
-        stop = stops[offset + p]
-        on = metres(job.lat, job.lng, job.cos, stop.lat, stop.lng, stop.cos) * slot.per_m
-        if clock + on > stop.latest + EPS:
+        if clock + on > stops[offset + p].latest + EPS:
             return np.inf, 0.0
-        return there + on - stop.leg, start
-    if slot.ended:
-        on = metres(job.lat, job.lng, job.cos, slot.elat, slot.elng, slot.ecos) * slot.per_m
-        if clock + on > max(slot.shift_end, slot.end) + EPS:
-            return np.inf, 0.0
-        return there + on - slot.end_leg, start
-    if clock > max(slot.shift_end, slot.end) + EPS:
+        return there + on - stops[offset + p].leg, start
+    if clock + on > max(slot.shift_end, slot.end) + EPS:
         return np.inf, 0.0
-    return there, start
+    return there + on - slot.end_leg, start
 
 
 @kernel
-def day_end(slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int, start: float) -> float:
-    """When the day would end with the job at a position where it starts at `start`."""
+def too_tight(slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int) -> bool:
+    """Even without any travel the job would end too late for what comes behind this position."""
     slot, job = slots[s], jobs[j]
-    offset, n = slot.offset, slot.n
-    clock = start + job.on_site
-    away = True
-    for i in range(offset + position, offset + n):
-        stop = stops[i]
-        leg = stop.leg
-        if away and stop.placed:
-            leg = metres(job.lat, job.lng, job.cos, stop.lat, stop.lng, stop.cos) * slot.per_m
-            away = False
-        clock = max(clock + leg, stop.opens) + stop.on_site
-    if not slot.ended:
-        return clock
-    if away:
-        return clock + metres(job.lat, job.lng, job.cos, slot.elat, slot.elng, slot.ecos) * slot.per_m
-    return clock + slot.end_leg
+    clock = stops[slot.offset + position - 1].leave if position > 0 else slot.start
+    limit = max(slot.shift_end, slot.end)
+    if position < slot.n:
+        stop = stops[slot.offset + position]
+        limit = stop.latest if stop.placed else np.inf
+    return bool(max(clock, job.opens) + job.on_site > limit + EPS)
 
 
 @kernel
-def best_position(state: State, s: int, jobs: Records, j: int) -> tuple[int, float, float]:
+def travel_on(slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int) -> float:
+    """Seconds from the job to the first stop with a place at or behind a position, else to the route's end, else 0."""
+    slot, job = slots[s], jobs[j]
+    for i in range(slot.offset + position, slot.offset + slot.n):
+        if stops[i].placed:
+            return metres(job.lat, job.lng, job.cos, stops[i].lat, stops[i].lng, stops[i].cos) * slot.per_m
+    if slot.ended:
+        return metres(job.lat, job.lng, job.cos, slot.elat, slot.elng, slot.ecos) * slot.per_m
+    return 0.0
+
+
+@kernel
+def best_position(state: State, s: int, jobs: Records, j: int, limit: float) -> tuple[int, float, float]:
     """Where the job fits with the least added travel (on a tie: the day ends earlier, then the earlier position).
+
+    Positions that add more than `limit` (seconds) need not be looked at.
 
     Returns:
         Position (-1: nowhere), added travel and start, seconds.
     """
     slots, stops = state.slots, state.stops
     slot, job = slots[s], jobs[j]
+    offset, n = slot.offset, slot.n
     least = np.inf
-    found, start, ties = -1, 0.0, 0
-    for position in range(slot.floor, slot.n + 1):
+    found, begin, ties = -1, 0.0, 0
+    known, there = -1, 0.0
+    for position in range(slot.floor, n + 1):
+        if position > 0 and stops[offset + position - 1].leave > job.closes + EPS:
+            break
+        if too_tight(slots, stops, s, position, jobs, j):
+            continue
         if not load_fits(slots, stops, s, position, job.drop, job.pick):
             continue
-        added, at = try_position(slots, stops, s, position, jobs, j)
+        if known != position:
+            before = place_before(slots, stops, s, position)
+            there = travel_from(slots, stops, s, before, job.lat, job.lng, job.cos)
+        on = travel_on(slots, stops, s, position, jobs, j)
+        added, start = try_position(slots, stops, s, position, jobs, j, there, on)
         if added < least + EPS:
             ties = ties + 1 if added > least - EPS else 1
         if added < least:
-            least, found, start = added, position, at
+            least, found, begin = added, position, start
+        if position < n and stops[offset + position].placed:
+            known, there = position + 1, on
+    if least > limit + EPS:
+        return -1, np.inf, 0.0
     if ties > 1:
         return untie(state, s, jobs, j, least)
-    return found, least, start
+    return found, least, begin
 
 
 @kernel
@@ -126,14 +133,34 @@ def untie(state: State, s: int, jobs: Records, j: int, least: float) -> tuple[in
         for position in range(slot.floor, slot.n + 1):
             if not load_fits(slots, stops, s, position, job.drop, job.pick):
                 continue
-            added, start = try_position(slots, stops, s, position, jobs, j)
+            before = place_before(slots, stops, s, position)
+            there = travel_from(slots, stops, s, before, job.lat, job.lng, job.cos)
+            on = travel_on(slots, stops, s, position, jobs, j)
+            added, start = try_position(slots, stops, s, position, jobs, j, there, on)
             if added <= least + EPS:
-                end = day_end(slots, stops, s, position, jobs, j, start)
+                end = day_end(slots, stops, s, position, jobs, j, start, on)
                 if step == 0:
                     earliest = min(earliest, end)
                 elif end <= earliest + EPS:
                     return position, added, start
     return -1, np.inf, 0.0
+
+
+@kernel
+def day_end(
+    slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int, start: float, on: float
+) -> float:
+    """When the day would end with the job at a position where it starts at `start` and goes on for `on` seconds."""
+    slot = slots[s]
+    clock = start + jobs[j].on_site
+    away = True
+    for i in range(slot.offset + position, slot.offset + slot.n):
+        stop = stops[i]
+        leg = stop.leg
+        if away and stop.placed:
+            leg, away = on, False
+        clock = max(clock + leg, stop.opens) + stop.on_site
+    return clock + on if away else clock + slot.end_leg
 
 
 @kernel
@@ -184,7 +211,7 @@ def why_not(
         return OVER_DISTANCE
     if max_jobs > 0 and slot.n >= max_jobs:
         return AT_JOB_CAP
-    if best_position(state, s, jobs, j)[0] >= 0:
+    if best_position(state, s, jobs, j, np.inf)[0] >= 0:
         return -1
     start = max(slot.start + distance * slot.per_m, job.opens)
     if start > job.closes + EPS or job.opens >= slot.shift_end - EPS:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917 - kernels take positional arguments
 """The day route of a slot: times forward, latest starts backward, loads; stops in and out.
 
 For every stop the route keeps the earliest start and the *latest* start at which everything behind it is still as good as it stands
@@ -11,7 +12,7 @@ import numpy as np
 
 from engine._jit import kernel
 from engine.sphere import metres
-from engine.state import FREE, TOP, Ints, Records, State
+from engine.state import FREE, TOP, Records, State
 
 EPS = 1e-6
 
@@ -120,13 +121,6 @@ def rebuild(slots: Records, stops: Records, s: int) -> None:
 
 
 @kernel
-def rebuild_all(state: State, chosen: Ints) -> None:
-    """`rebuild` for many slots."""
-    for k in range(len(chosen)):
-        rebuild(state.slots, state.stops, chosen[k])
-
-
-@kernel
 def reserve(state: State, s: int) -> bool:
     """Make room for one more stop in a slot's segment; False when the pool itself has none (grow it, then ask again)."""
     slot = state.slots[s]
@@ -204,17 +198,6 @@ def sorted_position(state: State, s: int, jobs: Records, j: int, behind_floor: b
         if not after:
             return p + 1
     return floor
-
-
-@kernel
-def enter(state: State, jobs: Records, which: Ints, targets: Ints, behind_floor: bool, begin: int) -> int:
-    """Put jobs into the slots they belong to by the order of stops; returns where it stopped for want of room in the pool."""
-    for k in range(begin, len(which)):
-        s = targets[k]
-        if not reserve(state, s):
-            return k
-        insert(state, s, sorted_position(state, s, jobs, which[k], behind_floor), jobs, which[k])
-    return len(which)
 
 
 @kernel

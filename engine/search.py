@@ -1,33 +1,102 @@
-"""Which member gets a job: the plain scan over all members, which defines the answer, and the batch that calls the search."""
+# ruff: noqa: PLR0917 - kernels take positional arguments
+"""Which member gets a job: the tree is walked nearest branch first, and branches where nobody can take it are skipped whole.
+
+Exact: a branch is skipped only on a bound that no member below can beat (with a margin for rounding), and every member that
+could win is tested on its day route. Candidates that tie with the best are kept aside and settled at the end by the tie rules.
+"""
 
 from __future__ import annotations
+
+from math import sqrt
+from typing import Any
 
 import numpy as np
 
 from engine._jit import kernel
-from engine.fit import best_position, has_traits, is_excluded, why_not
-from engine.route import EPS, insert, reserve
-from engine.sphere import metres
-from engine.state import PAST, TODAY, Ints, Records, State, Words
+from engine.fit import best_position
+from engine.index import put_in, spare
+from engine.room import bucket
+from engine.route import EPS, reserve
+from engine.scan import count_reasons, may_take
+from engine.sphere import CHORD_MARGIN, RADIUS_M, Floats, metres
+from engine.state import ANY, LAST_BUCKET, MOST_ROOM, PAST, TODAY, Ints, Records, State, Words
 
 
 @kernel
-def may_take(
-    state: State, s: int, member: int, jobs: Records, j: int, needs: Words, excluded: Words, max_jobs: int
+def chord_to_box(
+    x: float, y: float, z: float, x0: float, y0: float, z0: float, x1: float, y1: float, z1: float
+) -> float:
+    """Least chord from a point of the unit sphere to a box, less the margin for rounding."""
+    dx = max(max(x0 - x, x - x1), 0.0)
+    dy = max(max(y0 - y, y - y1), 0.0)
+    dz = max(max(z0 - z, z - z1), 0.0)
+    return sqrt(dx * dx + dy * dy + dz * dz) - CHORD_MARGIN
+
+
+@kernel
+def detour_bound(away: float, leg_max: float, round_trip: bool) -> float:
+    """Least travel that a job `away` seconds from every place of a day adds: between two stops it is a detour from a leg of at most
+    `leg_max`, behind the last one (unless the day ends at a place: `round_trip`) just the way there."""
+    return max(2.0 * away - leg_max, 0.0) if round_trip else max(min(away, 2.0 * away - leg_max), 0.0)
+
+
+@kernel
+def node_away(state: State, k: int, jobs: Records, j: int) -> float:
+    """Least travel (seconds) from any place of the days below a node to the job."""
+    node, job = state.nodes[k], jobs[j]
+    chord = chord_to_box(job.x, job.y, job.z, node.x0, node.y0, node.z0, node.x1, node.y1, node.z1)
+    return max(chord, 0.0) * RADIUS_M * node.per_m
+
+
+@kernel
+def node_may(
+    state: State, k: int, away: float, jobs: Records, j: int, needs: Words, max_jobs: int, first: int, last: int
 ) -> bool:
-    """Everything but distance, time and load allows the job."""
-    slot, job = state.slots[s], jobs[j]
-    if not slot.open or (job.row == TODAY and not slot.today) or (max_jobs > 0 and slot.n >= max_jobs):
+    """Somebody below a node may be able to take the job."""
+    node, job = state.nodes[k], jobs[j]
+    if node.free + EPS < job.on_site + away or node.early + away > job.closes + EPS:
         return False
-    if not has_traits(state.traits, member, needs, job.need, job.needs):
+    if (job.drop > 0 or job.pick > 0) and (node.drop < job.drop or node.pick < job.pick):
         return False
-    return not is_excluded(member, excluded, job.excluded, job.excludes)
+    if max_jobs > 0 and node.fewest >= max_jobs:
+        return False
+    for i in range(job.need, job.need + job.needs):
+        bit = needs[i]
+        if not (state.node_traits[k, bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1):
+            return False
+    work = min(job.on_site, float(MOST_ROOM))
+    if first == 0 and last == LAST_BUCKET:
+        return bool(state.node_room[k, ANY] >= work)
+    for c in range(first, last + 1):
+        if state.node_room[k, c] >= work:
+            return True
+    return False
 
 
 @kernel
-def scan(
+def slot_may(state: State, s: int, jobs: Records, j: int, first: int, last: int) -> bool:
+    """The bounds of one slot allow the job."""
+    slot, job = state.slots[s], jobs[j]
+    chord = chord_to_box(job.x, job.y, job.z, slot.x0, slot.y0, slot.z0, slot.x1, slot.y1, slot.z1)
+    away = max(chord, 0.0) * RADIUS_M * slot.per_m
+    if slot.free + EPS < job.on_site + away or slot.early + away > job.closes + EPS:
+        return False
+    if job.drop > 0 or job.pick > 0:
+        drop, pick = spare(state, s)
+        if drop < job.drop or pick < job.pick:
+            return False
+    work = min(job.on_site, float(MOST_ROOM))
+    if first == 0 and last == LAST_BUCKET:
+        return bool(state.room[s, ANY] >= work)
+    for c in range(first, last + 1):
+        if state.room[s, c] >= work:
+            return True
+    return False
+
+
+@kernel
+def search(
     state: State,
-    members: int,
     rows: Ints,
     jobs: Records,
     j: int,
@@ -36,81 +105,165 @@ def scan(
     detour: bool,
     max_jobs: int,
     max_m: float,
+    tied: Ints,
+    values: Floats,
     found: Records,
 ) -> None:
-    """Decide one job by looking at every member; the answer goes to `found[j]` (member -1: nobody)."""
-    slots = state.slots
+    """Decide one job; the answer goes to `found[j]` (member -1: nobody).
+
+    `tied` and `values` are scratch, as long as there are members in `rows`.
+    """
+    slots, nodes = state.slots, state.nodes
     capacity = len(state.traits)
+    nodes_a_row = len(nodes) // len(state.trees)
     job, best = jobs[j], found[j]
-    best.member = -1
+    best.member, best.tests = -1, 0
     if not job.placed or job.row == PAST:
         return
     least = np.inf
-    for step in range(2):
-        fewest = np.int64(2**62)
-        for r in range(len(rows)):
-            row = rows[r]
-            if job.row >= 0:
-                if r > 0:
-                    break
-                row = job.row
-            for member in range(members):
-                s = row * capacity + member
+    cap = max_m + EPS if max_m > 0 else np.inf
+    reach = 4.0  # least chord that is of no use any more
+    if max_m > 0 and max_m < 3.0 * RADIUS_M:
+        reach = 2.0 * np.sin(0.5 * max_m / RADIUS_M) + 2.0 * CHORD_MARGIN
+    ties = 0
+    opens, closes = bucket(job.opens), bucket(job.closes + EPS)
+    stack = np.empty(128, dtype=np.int64)
+    bounds = np.empty(128, dtype=np.float64)
+    for r in range(len(rows) if job.row == TODAY else 1):
+        row = rows[r] if job.row == TODAY else np.int64(job.row)
+        if state.trees[row] == 0:
+            continue
+        root, base = row * nodes_a_row, row * capacity
+        stack[0], bounds[0] = 0, 0.0
+        height = 1
+        while height > 0:
+            height -= 1
+            k = stack[height]
+            if bounds[height] > (least + EPS if detour else reach):
+                continue
+            node = nodes[root + k]
+            if not node.leaf:
+                near, far = 2 * k + 1, 2 * k + 2
+                near_bound = branch(state, root + near, jobs, j, needs, max_jobs, opens, closes, detour, reach)
+                far_bound = branch(state, root + far, jobs, j, needs, max_jobs, opens, closes, detour, reach)
+                if far_bound < near_bound or (
+                    far_bound == near_bound and off_centre(nodes[root + far], job) < off_centre(nodes[root + near], job)
+                ):
+                    near, far, near_bound, far_bound = far, near, far_bound, near_bound
+                limit = least + EPS if detour else reach
+                if far_bound <= limit:
+                    stack[height], bounds[height] = far, far_bound
+                    height += 1
+                if near_bound <= limit:
+                    stack[height], bounds[height] = near, near_bound
+                    height += 1
+                continue
+            for place in range(node.begin, node.end):
+                dx = state.points[base + place, 0] - job.x
+                dy = state.points[base + place, 1] - job.y
+                dz = state.points[base + place, 2] - job.z
+                if dx * dx + dy * dy + dz * dz > reach * reach:
+                    continue
+                member = state.order[base + place]
+                s = base + member
                 if not may_take(state, s, member, jobs, j, needs, excluded, max_jobs):
                     continue
+                if not slot_may(state, s, jobs, j, opens, closes):
+                    continue
                 slot = slots[s]
-                distance = metres(slot.lat, slot.lng, slot.cos, job.lat, job.lng, job.cos)
-                if max_m > 0 and distance > max_m + EPS:
+                value = metres(slot.lat, slot.lng, slot.cos, job.lat, job.lng, job.cos)
+                if value > cap or (not detour and value > least + EPS):
                     continue
-                if not detour and (distance >= least if step == 0 else distance > least + EPS):
-                    continue
-                if step == 1 and (slot.n > fewest or (slot.n == fewest and member > best.member)):
-                    continue
-                position, added, start = best_position(state, s, jobs, j)
-                if position < 0:
-                    continue
-                value = added if detour else distance
-                if step == 0:
-                    least = min(least, value)
-                elif value <= least + EPS:
-                    fewest = slot.n
-                    best.member, best.row, best.position = member, row, position
-                    best.distance, best.added, best.start = distance, added, start
-        if least == np.inf:
-            return
+                if detour or value < least:
+                    if detour and slot_bound(state, s, jobs, j) > least + EPS:
+                        continue
+                    best.tests += 1
+                    position, added, start = best_position(state, s, jobs, j, least if detour else np.inf)
+                    if position < 0:
+                        continue
+                    if detour:
+                        value = added
+                    if value < least:
+                        if value < least - EPS:
+                            ties = 0
+                        least = value
+                        best.member, best.row, best.position = member, row, position
+                        best.added, best.start = added, start
+                        if not detour:
+                            reach = min(reach, 2.0 * np.sin(0.5 * least / RADIUS_M) + 2.0 * CHORD_MARGIN)
+                tied[ties], values[ties] = s, value
+                ties += 1
+    if best.member >= 0 and ties > 1:
+        settle_ties(state, jobs, j, least, tied, values, ties, best)
+    if best.member >= 0:
+        slot = slots[np.int64(best.row) * capacity + best.member]
+        best.distance = metres(slot.lat, slot.lng, slot.cos, job.lat, job.lng, job.cos)
 
 
 @kernel
-def explain_none(
+def off_centre(node: Any, job: Any) -> float:
+    """Squared distance from the job to the middle of a node's reference positions (times 4)."""
+    dx = node.rx0 + node.rx1 - 2.0 * job.x
+    dy = node.ry0 + node.ry1 - 2.0 * job.y
+    dz = node.rz0 + node.rz1 - 2.0 * job.z
+    return dx * dx + dy * dy + dz * dz
+
+
+@kernel
+def branch(
     state: State,
-    members: int,
-    rows: Ints,
+    k: int,
     jobs: Records,
     j: int,
     needs: Words,
-    excluded: Words,
     max_jobs: int,
-    max_m: float,
-    counts: Ints,
-    first: Ints,
+    opens: int,
+    closes: int,
+    detour: bool,
+    reach: float,
+) -> float:
+    """The least value that a member below a node could have (nearest: a chord; least detour: seconds), inf when nobody can."""
+    node, job = state.nodes[k], jobs[j]
+    chord = chord_to_box(job.x, job.y, job.z, node.rx0, node.ry0, node.rz0, node.rx1, node.ry1, node.rz1)
+    if chord > reach:
+        return np.inf
+    away = node_away(state, k, jobs, j)
+    if not node_may(state, k, away, jobs, j, needs, max_jobs, opens, closes):
+        return np.inf
+    return detour_bound(away, node.leg_max, False) if detour else chord
+
+
+@kernel
+def slot_bound(state: State, s: int, jobs: Records, j: int) -> float:
+    """Least travel (seconds) that the job adds to a slot's day."""
+    slot, job = state.slots[s], jobs[j]
+    chord = chord_to_box(job.x, job.y, job.z, slot.x0, slot.y0, slot.z0, slot.x1, slot.y1, slot.z1)
+    return detour_bound(max(chord, 0.0) * RADIUS_M * slot.per_m, slot.leg_max, slot.ended != 0)
+
+
+@kernel
+def settle_ties(
+    state: State, jobs: Records, j: int, least: float, tied: Ints, values: Floats, ties: int, best: Any
 ) -> None:
-    """Count per code the members who cannot take a job, and the first of each (`counts` and `first`: (13,))."""
+    """Of the candidates within 1e-6 of the best: the fewest stops that day, then input order, among those whom the job fits."""
     capacity = len(state.traits)
-    job = jobs[j]
-    for member in range(members):
-        code = 0
-        if job.row != PAST:
-            s = np.int64(job.row) * capacity + member
-            if job.row == TODAY:
-                for r in range(len(rows)):
-                    s = rows[r] * capacity + member
-                    if state.slots[s].today:
-                        break
-            code = why_not(state, s, member, jobs, j, needs, excluded, max_jobs, max_m)
-        if code >= 0:
-            if counts[code] == 0:
-                first[code] = member
-            counts[code] += 1
+    keys = np.empty(ties, dtype=np.int64)
+    count = 0
+    for i in range(ties):
+        if values[i] <= least + EPS:
+            keys[count] = (np.int64(state.slots[tied[i]].n) << 32) | (tied[i] % capacity)
+            tied[count] = tied[i]
+            count += 1
+    if count < 2:
+        return
+    for i in np.argsort(keys[:count]):
+        s = tied[i]
+        best.tests += 1
+        position, added, start = best_position(state, s, jobs, j, np.inf)
+        if position >= 0:
+            best.member, best.row, best.position = s % capacity, s // capacity, position
+            best.added, best.start = added, start
+            return
 
 
 @kernel
@@ -136,15 +289,17 @@ def decide(
         `len(order)`, or the place where the pool of stops had no room: grow it and call again from there.
     """
     capacity = len(state.traits)
+    tied = np.empty(capacity, dtype=np.int64)
+    values = np.empty(capacity, dtype=np.float64)
     for k in range(begin, len(order)):
         j = order[k]
-        scan(state, members, rows, jobs, j, needs, excluded, detour, max_jobs, max_m, found)
+        search(state, rows, jobs, j, needs, excluded, detour, max_jobs, max_m, tied, values, found)
         best = found[j]
         if best.member >= 0:
             s = np.int64(best.row) * capacity + best.member
             if not reserve(state, s):
                 return k
-            insert(state, s, best.position, jobs, j)
+            put_in(state, s, best.position, jobs, j)
         elif len(counts) > 0 and jobs[j].placed:
-            explain_none(state, members, rows, jobs, j, needs, excluded, max_jobs, max_m, counts[j], first[j])
+            count_reasons(state, members, rows, jobs, j, needs, excluded, max_jobs, max_m, counts[j], first[j])
     return len(order)

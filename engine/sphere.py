@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917 - kernels take positional arguments
 """Distances on the sphere. Angles in radians, unit vectors for bounds, metres for answers."""
 
 from __future__ import annotations
