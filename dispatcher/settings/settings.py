@@ -22,8 +22,8 @@ _YEAR_S = 366 * 86_400.0
 class Settings:
     """All settings of one account's dispatcher. `load_settings` makes it from file, environment and flags.
 
-    Every field's metadata says what it does; `describe()` gives them as a table. Values may be texts too, as they stand in
-    the environment.
+    Every field's metadata says what it does; `describe()` gives them as a table. Values may be
+    texts too, as they stand in the environment.
 
     Attributes:
         origins: per name where its value came from; names that are not in it have their default.
@@ -203,7 +203,7 @@ class Settings:
             object.__setattr__(self, info.name, value)
 
     def origin(self, name: str) -> str:
-        """Where the value of a setting came from, such as "variable DISPATCHER_SPOOL"; "default" when nothing set it."""
+        """Where a setting's value came from, such as "variable DISPATCHER_SPOOL"; "default" when nothing set it."""
         return self.origins.get(name, "default")
 
     def rows(self) -> list[tuple[str, str, str]]:
