@@ -15,8 +15,9 @@ import orjson
 from dispatcher.errors import ConfigError
 from dispatcher.hellotracks.address import Address
 from dispatcher.hellotracks.created import CreatedJob, keys_of, matched, request_body
-from dispatcher.hellotracks.job_stream import ForeignArray, JobStream
-from dispatcher.hellotracks.remote_job import RemoteJob, from_api, from_v1, identity
+from dispatcher.hellotracks.day_search import DaySearch
+from dispatcher.hellotracks.job_stream import ForeignArray
+from dispatcher.hellotracks.remote_job import RemoteJob, from_v1, identity
 from dispatcher.hellotracks.secret import Secret
 from dispatcher.hellotracks.verdict import Reply, document, foreign, items, listed
 from dispatcher.hellotracks.wire import Sink, Wire
@@ -177,7 +178,7 @@ class HellotracksClient:
             day: YYYYMMDD, 0 for undated jobs, None for the server's today.
             keys: `uidSecondary` values looked for.
         """
-        search = _DaySearch(keys)
+        search = DaySearch(keys)
         data: dict[str, Any] = {"worker": "*"} if day is None else {"worker": "*", "day": day}
         try:
             reply = await self._post("getjobs", data, sink=search)
@@ -292,37 +293,6 @@ class HellotracksClient:
         if self._wire is None:
             raise RuntimeError("the client is not open: use it inside `async with`")
         return self._wire
-
-
-class _Keyed(msgspec.Struct, gc=False):
-    uidSecondary: Any = None  # noqa: N815 - Hellotracks' own name
-
-
-class _DaySearch:
-    """Picks the jobs with certain keys out of a getjobs reply."""
-
-    __slots__ = ("_keys", "_stream", "found")
-
-    def __init__(self, keys: Collection[str]) -> None:
-        self._keys = frozenset(keys)
-        self._stream = JobStream(msgspec.json.Decoder(_Keyed).decode)
-        self.found: dict[str, RemoteJob] = {}
-
-    def feed(self, chunk: bytes) -> None:
-        for job, text in self._stream.feed(chunk):
-            if identity(job.uidSecondary) in self._keys:
-                self.look_at(msgspec.json.decode(text))
-
-    def frame(self) -> bytes:
-        return self._stream.frame()
-
-    def look_at(self, job: object) -> None:
-        remote = from_api(job) if isinstance(job, dict) else None
-        if remote is None or remote.key not in self._keys:
-            return
-        known = self.found.get(remote.key)
-        if known is None or (known.archived and not remote.archived):
-            self.found[remote.key] = remote
 
 
 def _objects(jobs: Iterable[Any]) -> list[dict[str, Any]]:

@@ -113,7 +113,7 @@ class JobStream(Generic[T]):
                     pass
         end = self._scan(start)
         if end:
-            self._scanned = self._depth = 0
+            self._scanned = 0
             try:
                 return self._decode(buffer[start:end]), end
             except _NOT_JSON as exc:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import Any
 
 import orjson
 import pytest
 
 from dispatcher.errors import OutcomeUnknown, Rejected
-from tests.unit.hellotracks.loopback import KEY, Script, client_of, created, job, read_request, reply, serving
+from tests.unit.hellotracks.loopback import (
+    KEY,
+    Script,
+    answering,
+    client_of,
+    created,
+    job,
+    read_request,
+    reply,
+    serving,
+)
 
 
 class Recorder:
@@ -117,6 +128,26 @@ async def test_find_in_day_believes_a_whole_and_good_reply_only(answer: bytes, e
     async with serving(Recorder(answer).script) as url, client_of(url) as client:
         with pytest.raises(error):
             await client.find_in_day(20231110, {"A", "B"})
+
+
+async def test_a_compressed_reply_is_read() -> None:
+    headers = "Content-Encoding: gzip\r\n"
+    answer = reply(
+        gzip.compress(orjson.dumps({"status": 0, "jobs": [{"id": "1", "uidSecondary": "A"}]})), headers=headers
+    )
+    async with serving(answering(answer)) as url, client_of(url) as client:
+        assert list(await client.find_in_day(0, {"A"})) == ["A"]
+        assert await client.get_jobs() == [{"id": "1", "uidSecondary": "A"}]
+
+
+async def test_a_reply_without_measure_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dispatcher.hellotracks.wire.LONGEST_REPLY", 100_000)
+    answer = reply(gzip.compress(b" " * 1_000_000), headers="Content-Encoding: gzip\r\n")
+    async with serving(answering(answer)) as url, client_of(url) as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.get_accounts()
+        with pytest.raises(OutcomeUnknown):
+            await client.find_in_day(0, {"A"})
 
 
 async def test_find_in_day_reads_a_reply_framed_in_another_way() -> None:

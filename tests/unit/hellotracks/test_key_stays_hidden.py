@@ -226,6 +226,7 @@ async def test_every_time_out_is_set() -> None:
     assert isinstance(timeout, aiohttp.ClientTimeout)
     assert (timeout.total, timeout.sock_read) == (5.0, 5.0)
     assert (timeout.connect, timeout.sock_connect) == (2.0, 2.0)
+    assert timeout.ceil_threshold > 5.0, "aiohttp would round it up"
 
 
 def test_the_errors_are_the_dispatchers() -> None:

@@ -337,13 +337,14 @@ async def test_a_body_of_many_megabytes_goes_out_whole() -> None:
 
 
 async def test_closing_leaves_no_socket_and_no_task() -> None:
+    gc.collect()
     before = psutil.Process().num_fds()
     async with serving(answering(reply(created("A")))) as url, client_of(url) as client:
         await asyncio.gather(*(client.create_jobs(ONE) for _ in range(8)))
         assert psutil.Process().num_fds() >= before + 16
     gc.collect()
     await asyncio.sleep(0.05)
-    assert psutil.Process().num_fds() == before
+    assert psutil.Process().num_fds() <= before
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
