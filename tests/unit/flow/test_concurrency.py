@@ -152,6 +152,14 @@ def test_a_restart_begins_at_one_and_writes_off_what_hangs() -> None:
     assert limit.in_flight == 0
 
 
+def test_after_a_restart_the_answers_of_before_teach_nothing() -> None:
+    limit, now = settled(6)
+    assert limit.try_acquire()
+    limit.restart(now + 10.0)
+    limit.release(now + 11.0, 11.0, "ok")
+    assert limit.usual_rtt_s is None
+
+
 def test_releasing_what_was_never_begun_is_a_mistake() -> None:
     with pytest.raises(RuntimeError, match="never acquired"):
         AdaptiveLimit(8).release(0.0, 0.0, "ok")

@@ -127,6 +127,17 @@ def test_a_throttling_without_end_pauses_for_five_seconds_at_most() -> None:
         now += 6.0
 
 
+def test_after_a_success_pauses_are_short_again() -> None:
+    for seed in range(100):
+        subject, now = gate(seed=seed), 0.0
+        for _ in range(6):
+            one(subject, now, "throttled", rtt_s=0.0)
+            now += 10.0
+        one(subject, now, "ok", rtt_s=0.0)
+        one(subject, now + 1.0, "throttled", rtt_s=0.0)
+        assert subject.snapshot(now + 1.0).blocked_for_s <= 0.25
+
+
 def test_requests_that_were_throttled_together_are_one_failure() -> None:
     """Four 429s at once pause the account no longer than one."""
     for seed in range(100):
