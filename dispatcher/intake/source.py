@@ -135,6 +135,8 @@ def _object_or_lines(source: Source, first: bytes, *, hinted: bool) -> Format:
             break
     if names is not None:
         return "document" if not following and ("data" in names or "jobs" in names) else "lines"
-    # The first line is not JSON by itself: the beginning of a document over several lines, or a bad line.
-    looks = first.rstrip().endswith(b"}") and following.lstrip().startswith(b"{")
-    return "lines" if hinted or looks else "document"
+    # The first line is not JSON by itself: the beginning of a document over several lines, or a bad job.
+    last = first.rstrip()[-1:]
+    if following.lstrip().startswith(b"{"):
+        return "lines" if hinted or last == b"}" else "document"
+    return "lines" if hinted and last not in {b"{", b"[", b","} else "document"

@@ -62,10 +62,10 @@ def _delimiter(header: str) -> str:
 
 def _columns(header: list[str], name: str) -> list[tuple[str, Callable[[str], Any] | None]]:
     if KNOWN.isdisjoint(header):
-        shown = ", ".join(header)[:60].encode("ascii", "backslashreplace").decode()
+        shown = ", ".join(header)[:60]
         raise InputError(
             f"{name} is neither JSON nor CSV with a header of job fields (uidSecondary, destinationLat, …): "
-            f'it begins with "{shown}"'
+            f"it begins with {shown!a}"
         )
     for place, column in enumerate(header):
         if not column:
