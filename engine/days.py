@@ -1,14 +1,20 @@
-"""The days in play: rows of the state, made when they are first asked for, with the saved stops that wait for them."""
+"""The days in play: rows of the state, made when they are first asked for, and kept right while time goes on and members change."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 
 from engine.fleet import Fleet, Traits
-from engine.index import enter, plant, rebuild_slots, take_out
+from engine.index import enter, gather_all, plant, rebuild_slots, relocate, take_out
 from engine.job import Job
-from engine.sphere import set_place
-from engine.state import JOB, Ints, Records, State, new_state, with_pool, with_rows
+from engine.member import Member
+from engine.records import job_records
+from engine.state import SLOT, Ints, Records, State, new_state, with_capacity, with_pool, with_rows, with_words
+
+SPREAD = 16
+"""A tree is planted anew when one in so many of its members has left its branch."""
 
 
 class Days:
@@ -16,30 +22,39 @@ class Days:
 
     Attributes:
         state: the flat arrays; replaced by larger ones when they are full.
+        fleet: the members' columns.
+        traits: teams and skills as bits.
         now: Unix seconds that the rows stand for.
         today: each member's local day (ordinal), (members,).
+        rows: ordinal of a day to its row.
     """
 
-    def __init__(self, fleet: Fleet, traits: Traits, now: float) -> None:
+    def __init__(self, members: list[Member], fleet: Fleet, now: float) -> None:
         self.fleet = fleet
-        self.traits = traits
-        self.count = len(fleet.members)
+        self.traits = Traits(members)
+        self.count = len(members)
         self.capacity = max(self.count, 1)
-        self.state: State = new_state(self.capacity, traits.words)
-        for i, member in enumerate(fleet.members):
-            self.state.traits[i] = traits.of(member)
-        self.rows: dict[int, int] = {}
-        self._waiting: dict[int, list[tuple[Job, int, int]]] = {}
+        self.state: State = new_state(self.capacity, self.traits.words)
+        for i, member in enumerate(members):
+            self.state.traits[i] = self.traits.of(member)
         self.now = now
         self.today, _ = fleet.clocks(now)
+        self.rows: dict[int, int] = {}
+        self._free_rows: list[int] = [0]
+        self._waiting: dict[int, list[tuple[Job, int, int]]] = {}
+        self._strayed: dict[int, int] = {}
+        self._today_rows: Ints | None = None
 
+    @property
     def first_today(self) -> int:
         """The earliest local day of any member (ordinal)."""
         return int(self.today.min())
 
     def today_rows(self) -> Ints:
         """Rows of all members' todays, one to three."""
-        return np.array([self.row(int(day)) for day in np.unique(self.today)], dtype=np.int64)
+        if self._today_rows is None:
+            self._today_rows = np.array([self.row(int(day)) for day in np.unique(self.today)], dtype=np.int64)
+        return self._today_rows
 
     def slot(self, day: int, member: int) -> int:
         """The slot of a member's day, made when it is not there yet."""
@@ -48,21 +63,27 @@ class Days:
     def row(self, day: int) -> int:
         """The row of a day (ordinal), made when it is not there yet."""
         row = self.rows.get(day)
-        if row is None:
-            row = len(self.rows)
-            if row == len(self.state.trees):
-                self.state = with_rows(self.state, 2 * row)
-            self.rows[day] = row
-            self._fill(day)
-            waiting = self._waiting.pop(day, [])
-            if waiting:
-                waiting.sort(key=lambda stop: (stop[0].number, stop[0].scheduled, stop[0].created))
-                self.enter(
-                    job_records([job for job, _, _ in waiting], [handle for _, _, handle in waiting]),
-                    np.array([row * self.capacity + member for _, member, _ in waiting], dtype=np.int64),
-                    behind_floor=False,
-                )
+        if row is not None:
+            return row
+        if not self._free_rows:
+            have = len(self.state.trees)
+            self.state = with_rows(self.state, 2 * have)
+            self._free_rows = list(range(2 * have - 1, have - 1, -1))
+        row = self.rows[day] = self._free_rows.pop()
+        self._fill(day, everybody=True)
+        waiting = sorted(
+            self._waiting.pop(day, []), key=lambda stop: (stop[0].number, stop[0].scheduled, stop[0].created)
+        )
+        for stop, member, handle in waiting:
+            self.enter(job_records([stop], handle), [row * self.capacity + member], behind_floor=False)
         return row
+
+    def ready(self) -> None:
+        """Before a search: plant the trees anew whose members have strayed too far."""
+        for row, count in list(self._strayed.items()):
+            if count * SPREAD > self.count:
+                plant(self.state, row, self.count)
+                del self._strayed[row]
 
     def put(self, job: Job, member: int, day: int, handle: int) -> None:
         """A saved stop: into its day's route, or kept until somebody asks for that day."""
@@ -70,14 +91,14 @@ class Days:
         if row is None:
             self._waiting.setdefault(day, []).append((job, member, handle))
         else:
-            slots = np.array([row * self.capacity + member], dtype=np.int64)
-            self.enter(job_records([job], [handle]), slots, behind_floor=False)
+            self.enter(job_records([job], handle), [row * self.capacity + member], behind_floor=False)
 
-    def enter(self, jobs: Records, slots: Ints, *, behind_floor: bool) -> None:
+    def enter(self, jobs: Records, slots: list[int], *, behind_floor: bool) -> None:
         """Put each job into its slot by the order of stops."""
+        targets = np.array(slots, dtype=np.int64)
         which = np.arange(len(jobs), dtype=np.int64)
         done = 0
-        while (done := enter(self.state, jobs, which, slots, behind_floor, done)) < len(which):
+        while (done := enter(self.state, jobs, which, targets, behind_floor, done)) < len(which):
             self.grow_pool()
 
     def grow_pool(self) -> None:
@@ -92,40 +113,95 @@ class Days:
         else:
             take_out(self.state, row * self.capacity + member, handle)
 
-    def advance(self, now: float) -> None:
-        """Let time go on (or back): days start later, locations age, days pass."""
-        if now == self.now:
-            return
-        self.now = now
-        self.today, _ = self.fleet.clocks(now)
-        for day in self.rows:
-            self._fill(day)
+    def advance(self, now: float) -> bool:
+        """Let time go on (or back): days start later, locations age, days begin and pass.
 
-    def _fill(self, day: int) -> None:
+        Returns:
+            True when it is a new day for somebody.
+        """
+        if now == self.now:
+            return False
+        before, self.now = self.today, now
+        self.today, _ = self.fleet.clocks(now)
+        touched = range(
+            min(before.min(initial=0), self.today.min(initial=0)),
+            max(before.max(initial=0), self.today.max(initial=0)) + 1,
+        )
+        for day in self.rows:
+            if day in touched:
+                self._fill(day, everybody=False)
+        if np.array_equal(before, self.today):
+            return False
+        self._today_rows = None
+        return True
+
+    def close(self, days: Iterable[int]) -> None:
+        """Give up the rows of days that are over; their stops must have been taken out."""
+        for day in list(days):
+            self._waiting.pop(day, None)
+            if day in self.rows:
+                row = self.rows.pop(day)
+                self._strayed.pop(row, None)
+                self._free_rows.append(row)
+
+    def known_days(self) -> set[int]:
+        """Days with a row or with saved stops."""
+        return {*self.rows, *self._waiting}
+
+    def locate(self, i: int) -> None:
+        """Bring the reference positions of a member up to date after its columns changed."""
+        for day, row in self.rows.items():
+            place = self.fleet.reference(i, day == self.today[i], self.now)
+            if relocate(self.state, row * self.capacity + i, *place):
+                self._strayed[row] = self._strayed.get(row, 0) + 1
+            if self.state.rank[row * self.capacity + i] < 0 <= place[2]:
+                self._strayed[row] = self.count + SPREAD
+
+    def add_member(self, member: Member) -> None:
+        """One more member, the last in input order."""
+        if self.count == self.capacity:
+            self.capacity += self.capacity // 4 + 8
+            self.state = with_capacity(self.state, self.capacity)
+            for row in self.rows.values():
+                plant(self.state, row, self.count)
+        self.count += 1
+        self.fleet.append(member)
+        self.refresh(self.count - 1)
+
+    def refresh(self, i: int) -> None:
+        """Bring everything of a member up to date after its columns changed."""
+        member = self.fleet.members[i]
+        self.traits.add(member)
+        words = self.traits.words
+        if words > self.state.traits.shape[1]:
+            self.state = with_words(self.state, words)
+        self.state.traits[i] = self.traits.of(member)
+        self.today, _ = self.fleet.clocks(self.now)
+        self._today_rows = None
+        for day, row in self.rows.items():
+            s = row * self.capacity + i
+            self.fleet.fill(self.state.slots[s : s + 1], day, self.now, np.array([i]))
+            rebuild_slots(self.state, np.array([s], dtype=np.int64))
+            plant(self.state, row, self.count)
+
+    def _fill(self, day: int, *, everybody: bool) -> None:
+        """Write the columns of a day into its slots, and bring those that differ up to date, with the tree."""
         row = self.rows[day]
         begin = row * self.capacity
-        self.fleet.fill(self.state.slots[begin : begin + self.count], day, self.now)
-        rebuild_slots(self.state, np.arange(begin, begin + self.count, dtype=np.int64))
-        plant(self.state, row, self.count)
-
-
-def job_records(jobs: list[Job], handles: list[int]) -> Records:
-    """Jobs as records for the kernels; row, needs and exclusions are left at 0."""
-    records = np.zeros(len(jobs), dtype=JOB)
-    if not jobs:
-        return records
-    columns = np.array(
-        [
-            (j.lat, j.lng, j.opens_s, j.closes_s, j.on_site_s, j.drop, j.pick, j.number, j.scheduled, j.created)
-            for j in jobs
-        ]
-    ).T
-    set_place(records, "", columns[0], columns[1])
-    for name, column in zip(
-        ("opens", "closes", "on_site", "drop", "pick", "number", "scheduled", "created"), columns[2:], strict=True
-    ):
-        records[name] = column
-    records["placed"] = ~np.isnan(columns[0])
-    records["under_way"] = [job.checked_in for job in jobs]
-    records["handle"] = handles
-    return records
+        slots = self.state.slots[begin : begin + self.count]
+        fresh = slots.copy()
+        if everybody:
+            fresh = np.zeros(self.count, dtype=SLOT)
+        self.fleet.fill(fresh, day, self.now)
+        moved = (fresh["lat"] != slots["lat"]) | (fresh["lng"] != slots["lng"]) | (fresh["placed"] != slots["placed"])
+        moved &= (fresh["placed"] | slots["placed"]) != 0
+        changed = moved | everybody
+        for name in ("start", "shift_end", "open", "eligible", "on_shift", "past", "today"):
+            changed |= fresh[name] != slots[name]
+        slots[:] = fresh
+        which = np.flatnonzero(changed) + begin
+        rebuild_slots(self.state, which)
+        if everybody or moved.any():
+            plant(self.state, row, self.count)
+        else:
+            gather_all(self.state, row)

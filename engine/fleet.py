@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,20 @@ from engine.sphere import set_place
 from engine.state import Words
 
 Floats = npt.NDArray[np.float64]
+
+Ints = npt.NDArray[np.int64]
+
+COLUMNS: Final = np.dtype(
+    [
+        # Shifts per weekday as (start, end), seconds, NaN for a day off; places as (lat, lng), degrees, NaN for none.
+        ("week", "f8", (7, 2)), ("location", "f8", 2), ("route_start", "f8", 2), ("route_end", "f8", 2),
+        # See Member; seconds per metre of travel; number of the zone.
+        ("seen_s", "f8"), ("until_s", "f8"), ("departure_s", "f8"), ("per_m", "f8"), ("capacity", "f8"),
+        ("zone", "i8"), ("eligible", "?"), ("off_duty", "?"),
+    ]
+)  # fmt: skip
+
+EVERYBODY: Final = slice(None)
 
 LAST_MOMENT = 253_402_000_000.0
 """Unix seconds just before the end of the calendar (year 9999)."""
@@ -64,101 +78,105 @@ def _traits(member: Member) -> list[tuple[str, int | str]]:
 
 
 class Fleet:
-    """What the days are made of: one value per member, in input order.
+    """What the days are made of: one row of columns per member, in input order.
 
-    All arrays have the length `len(members)`; places are degrees with NaN for none; `shifts` is (members, 7, 2) in seconds with NaN for a
-    day off.
+    Attributes:
+        members: as read.
+        table: COLUMNS, (members,).
     """
 
     def __init__(self, members: Sequence[Member], settings: EngineSettings) -> None:
-        self.members = list(members)
         self.settings = settings
-        self.zones: list[tzinfo] = []
-        zones: dict[tzinfo, int] = {}
-        count = len(self.members)
-        self.zone = np.zeros(count, dtype=np.int64)
-        self.shifts: Floats = np.full((count, 7, 2), np.nan)
-        self.location: Floats = np.full((count, 2), np.nan)
-        self.route_start: Floats = np.full((count, 2), np.nan)
-        self.route_end: Floats = np.full((count, 2), np.nan)
-        self.seen_s: Floats = np.zeros(count)
-        self.until_s: Floats = np.zeros(count)
-        self.departure_s: Floats = np.zeros(count)
-        self.per_m: Floats = np.zeros(count)
-        self.capacity: Floats = np.zeros(count)
-        self.eligible = np.zeros(count, dtype=bool)
-        self.off_duty = np.zeros(count, dtype=bool)
-        for i, member in enumerate(self.members):
-            if member.zone not in zones:
-                zones[member.zone] = len(self.zones)
-                self.zones.append(member.zone)
-            self.zone[i] = zones[member.zone]
+        self.members: list[Member] = []
+        self.table = np.zeros(len(members), dtype=COLUMNS)
+        self._zones: list[tzinfo] = []
+        self._zone_numbers: dict[tzinfo, int] = {}
+        for i, member in enumerate(members):
+            self.members.append(member)
             self.put(i, member)
 
-    def put(self, i: int, member: Member) -> None:
-        """Write one member's columns (its zone stays a known one)."""
-        self.members[i] = member
-        self.zone[i] = self.zones.index(member.zone)
-        for d, span in enumerate(member.week):
-            self.shifts[i, d] = span or np.nan
-        self.location[i] = member.location or np.nan
-        self.route_start[i] = member.route_start or np.nan
-        self.route_end[i] = member.route_end or np.nan
-        self.seen_s[i] = member.seen_s
-        self.until_s[i] = min(member.until_s, LAST_MOMENT)
-        self.departure_s[i] = member.route_start_s
-        self.per_m[i] = self.settings.circuity / (member.speed_kmh / 3.6)
-        self.capacity[i] = member.capacity
-        self.eligible[i] = member.eligible
-        self.off_duty[i] = member.off_duty
+    def append(self, member: Member) -> None:
+        """One more member."""
+        self.members.append(member)
+        self.table = np.concatenate([self.table, np.zeros(1, dtype=COLUMNS)])
+        self.put(len(self.members) - 1, member)
 
-    def clocks(self, now: float) -> tuple[npt.NDArray[np.int64], Floats]:
+    def put(self, i: int, member: Member) -> None:
+        """Write one member's columns."""
+        self.members[i] = member
+        number = self._zone_numbers.setdefault(member.zone, len(self._zones))
+        if number == len(self._zones):
+            self._zones.append(member.zone)
+        nowhere = (np.nan, np.nan)
+        self.table[i] = (
+            [span or nowhere for span in member.week],
+            member.location or nowhere,
+            member.route_start or nowhere,
+            member.route_end or nowhere,
+            member.seen_s,
+            min(member.until_s, LAST_MOMENT),
+            member.route_start_s,
+            self.settings.circuity / (member.speed_kmh / 3.6),
+            member.capacity,
+            number,
+            member.eligible,
+            member.off_duty,
+        )
+
+    def clocks(self, now: float, which: Ints | slice = EVERYBODY) -> tuple[Ints, Floats]:
         """Each member's local day (ordinal) and seconds on its wall clock."""
-        if not self.zones:
-            return np.zeros(0, dtype=np.int64), np.zeros(0)
-        read = [wall_clock(now, zone) for zone in self.zones]
+        zone = self.table["zone"][which]
+        read = [wall_clock(now, zone) for zone in self._zones] or [(0, 0.0)]
         days = np.array([day for day, _ in read], dtype=np.int64)
         seconds = np.array([clock for _, clock in read])
-        return days[self.zone], seconds[self.zone]
+        return days[zone], seconds[zone]
 
-    def fill(self, slots: npt.NDArray[Any], day: int, now: float) -> None:
-        """Write a calendar day (ordinal) into its slots, (members,): everything but the stops and what follows from them."""
-        today, clock = self.clocks(now)
+    def fill(self, slots: npt.NDArray[Any], day: int, now: float, which: Ints | slice = EVERYBODY) -> None:
+        """Write a calendar day (ordinal) of some members into their slots: everything but the stops and what follows from them."""
+        table = self.table[which]
+        today, clock = self.clocks(now, which)
         is_today = today == day
         slots["past"] = day < today
         slots["today"] = is_today
-        slots["eligible"] = self.eligible & ~(self.off_duty & is_today)
-        reference = self._references(is_today, now)
+        slots["eligible"] = table["eligible"] & ~(table["off_duty"] & is_today)
+        reference = self._references(table, is_today, now)
         set_place(slots, "", reference[:, 0], reference[:, 1])
         slots["placed"] = ~np.isnan(reference[:, 0])
-        set_place(slots, "e", self.route_end[:, 0], self.route_end[:, 1])
-        slots["ended"] = ~np.isnan(self.route_end[:, 0])
-        slots["per_m"] = self.per_m
-        slots["capacity"] = self.capacity
-        start, end = self.shifts[:, weekday(day), 0].copy(), self.shifts[:, weekday(day), 1].copy()
-        for i in np.flatnonzero(is_today & (self.until_s > now)):
-            until = self._on_clock(int(i), day)
-            start[i] = np.fmin(start[i], clock[i])
-            end[i] = np.fmax(end[i], max(until, clock[i]))
-        begins = np.fmax(np.fmax(start, self.departure_s), 0.0)
+        set_place(slots, "e", table["route_end"][:, 0], table["route_end"][:, 1])
+        slots["ended"] = ~np.isnan(table["route_end"][:, 0])
+        slots["per_m"] = table["per_m"]
+        slots["capacity"] = table["capacity"]
+        start, end = table["week"][:, weekday(day), 0].copy(), table["week"][:, weekday(day), 1].copy()
+        for k in np.flatnonzero(is_today & (table["until_s"] > now)):
+            until = self._on_clock(float(table["until_s"][k]), self._zones[table["zone"][k]], day)
+            start[k] = np.fmin(start[k], clock[k])
+            end[k] = np.fmax(end[k], max(until, clock[k]))
+        begins = np.fmax(np.fmax(start, table["departure_s"]), 0.0)
         begins = np.where(is_today, np.maximum(begins, clock), begins)
         slots["start"] = begins
         slots["shift_end"] = np.where(np.isnan(end), 0.0, end)
         slots["on_shift"] = ~np.isnan(end) & (begins < end - 1e-6)
         slots["open"] = (slots["eligible"] & slots["placed"] & slots["on_shift"]) & (slots["past"] == 0)
 
-    def _references(self, is_today: npt.NDArray[np.bool_], now: float) -> Floats:
-        """Where each member's day starts, degrees, NaN for nowhere."""
-        known = ~np.isnan(self.location[:, 0])
-        age = now - self.seen_s
-        fresh = is_today & known & (self.seen_s > 0) & (age <= self.settings.max_location_age_s + 1e-6)
-        reference = np.where(fresh[:, None], self.location, self.route_start)
+    def reference(self, i: int, is_today: bool, now: float) -> tuple[float, float, int]:
+        """One member's reference position in radians, and 1; (0, 0, -1) when there is none."""
+        place = self._references(self.table[i : i + 1], np.array([is_today]), now)[0]
+        if np.isnan(place[0]):
+            return 0.0, 0.0, -1
+        return float(np.radians(place[0])), float(np.radians(place[1])), 1
+
+    def _references(self, table: npt.NDArray[Any], is_today: npt.NDArray[np.bool_], now: float) -> Floats:
+        """Where each member's day starts, degrees, NaN for nowhere, (members, 2)."""
+        location, seen = table["location"], table["seen_s"]
+        fresh = is_today & (seen > 0) & (now - seen <= self.settings.max_location_age_s + 1e-6)
+        fresh &= ~np.isnan(location[:, 0])
+        reference = np.where(fresh[:, None], location, table["route_start"])
         if self.settings.stale_location == "use":
-            missing = np.isnan(reference[:, 0])
-            reference = np.where(missing[:, None], self.location, reference)
+            reference = np.where(np.isnan(reference[:, :1]), location, reference)
         return reference
 
-    def _on_clock(self, i: int, day: int) -> float:
+    @staticmethod
+    def _on_clock(until_s: float, zone: tzinfo, day: int) -> float:
         """The end of "ignore working hours" on the wall clock of a day, seconds; it may lie past 24 h."""
-        until_day, clock = wall_clock(self.until_s[i], self.members[i].zone)
+        until_day, clock = wall_clock(until_s, zone)
         return (until_day - day) * DAY_S + clock

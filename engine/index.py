@@ -7,12 +7,14 @@ circle and needs no trigonometry, and aggregates (`room.py`). A change of one sl
 
 from __future__ import annotations
 
+from math import cos, sin
+
 import numpy as np
 from sklearn.neighbors import BallTree
 
 from engine._jit import kernel
 from engine.room import measure_room
-from engine.route import insert, rebuild, remove, reserve, sorted_position
+from engine.route import insert, measure, rebuild, remove, reserve, retime, sorted_position
 from engine.state import COLUMNS, LEAF_SIZE, Ints, Records, State
 
 
@@ -130,15 +132,52 @@ def settle(state: State, s: int) -> None:
     if place < 0 or state.trees[row] == 0:
         return
     first = row * (len(state.nodes) // len(state.trees))
+    k = leaf_of(state, row, place) - first
+    gather_leaf(state, row, first + k)
+    while k > 0:
+        k = (k - 1) // 2
+        gather_node(state, first, k)
+
+
+@kernel
+def relocate(state: State, s: int, lat: float, lng: float, placed: int) -> bool:
+    """Move a slot's reference position (radians) and mend its route and the index; True when it left its branch of the tree."""
+    slot = state.slots[s]
+    if placed < 0:
+        placed = 0
+    if slot.placed == placed and (placed == 0 or (slot.lat == lat and slot.lng == lng)):
+        return False
+    flat = cos(lat)
+    slot.lat, slot.lng, slot.cos = lat, lng, flat
+    slot.x, slot.y, slot.z = flat * cos(lng), flat * sin(lng), sin(lat)
+    slot.placed = placed
+    slot.open = 1 if placed and slot.eligible and slot.on_shift and not slot.past else 0
+    measure(state.slots, state.stops, s, 0, 1)
+    retime(state.slots, state.stops, s)
+    capacity = len(state.traits)
+    row = s // capacity
+    place = state.rank[s]
+    if place < 0:
+        measure_room(state, s)
+        return False
+    at = row * capacity + place
+    state.points[at, 0], state.points[at, 1], state.points[at, 2] = slot.x, slot.y, slot.z
+    node = state.nodes[leaf_of(state, row, place)]
+    strayed = not (node.rx0 <= slot.x <= node.rx1 and node.ry0 <= slot.y <= node.ry1 and node.rz0 <= slot.z <= node.rz1)
+    settle(state, s)
+    return strayed
+
+
+@kernel
+def leaf_of(state: State, row: int, place: int) -> int:
+    """The leaf that holds a place of a row's tree."""
+    first = row * (len(state.nodes) // len(state.trees))
     k = 0
     while not state.nodes[first + k].leaf:
         k = 2 * k + 1
         if place >= state.nodes[first + k].end:
             k += 1
-    gather_leaf(state, row, first + k)
-    while k > 0:
-        k = (k - 1) // 2
-        gather_node(state, first, k)
+    return first + k
 
 
 @kernel

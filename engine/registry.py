@@ -34,6 +34,9 @@ class Registry:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, handle: int) -> bool:
+        return handle in self._entries
+
     def __getitem__(self, handle: int) -> Entry:
         return self._entries[handle]
 

@@ -201,9 +201,8 @@ def sorted_position(state: State, s: int, jobs: Records, j: int, behind_floor: b
 
 
 @kernel
-def figures(state: State, s: int, handle: int) -> tuple[int, float, float, float]:
+def figures(slots: Records, stops: Records, s: int, handle: int) -> tuple[int, float, float, float]:
     """Position, start, added travel (seconds) and distance from the reference (metres, NaN: none) of a stop as it stands."""
-    slots, stops = state.slots, state.stops
     slot = slots[s]
     for p in range(slot.n):
         i = slot.offset + p

@@ -174,6 +174,38 @@ def with_pool(state: State, pool: int) -> State:
     return state._replace(stops=longer(state.stops, pool))
 
 
+def with_capacity(state: State, capacity: int) -> State:
+    """The state with room for more members; the trees must be planted anew."""
+    have, rows = len(state.traits), len(state.trees)
+    wide = nodes_for(capacity)
+
+    def spread(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        grown = np.zeros((rows, capacity, *array.shape[1:]), dtype=array.dtype)
+        grown[:, :have] = array.reshape(rows, have, *array.shape[1:])
+        return grown.reshape(rows * capacity, *array.shape[1:])
+
+    per_member = ("slots", "room", "order", "rank", "points")
+    return state._replace(
+        **{name: spread(getattr(state, name)) for name in per_member},
+        traits=longer(state.traits, capacity),
+        nodes=np.zeros(rows * wide, dtype=NODE),
+        node_room=np.zeros((rows * wide, COLUMNS), dtype=np.int16),
+        node_traits=np.zeros((rows * wide, state.traits.shape[1]), dtype=np.uint64),
+        trees=np.zeros(rows, dtype=np.int64),
+    )
+
+
+def with_words(state: State, words: int) -> State:
+    """The state with more bits per member."""
+
+    def wider(array: Words) -> Words:
+        grown = np.zeros((len(array), words), dtype=np.uint64)
+        grown[:, : array.shape[1]] = array
+        return grown
+
+    return state._replace(traits=wider(state.traits), node_traits=wider(state.node_traits))
+
+
 def longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
     """The array with more entries, zeros behind."""
     grown = np.zeros((length, *array.shape[1:]), dtype=array.dtype)
