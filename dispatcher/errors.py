@@ -1,17 +1,17 @@
 """One tree of errors. A type says what the caller may do next; the cause is kept (`__cause__`).
 
-    DispatcherError
-    ├── ConfigError            a setting is unknown or wrong
-    ├── InvalidJobs            refused here, before anything was stored
-    ├── SpoolError             the store
-    │   ├── SpoolUnusable      foreign, corrupted, newer or locked file: named and left alone
-    │   └── SpoolFull          no room: nothing of this call was stored, try later
-    └── RemoteError            a call to Hellotracks
-        ├── NotSent            the request cannot have arrived: simply retry
-        ├── OutcomeUnknown     it may have arrived: look the keys up, never resend blind
-        ├── Throttled          back-pressure: the whole account waits
-        ├── Rejected           refused for its content
-        └── Denied             401/403: stop sending, change nothing
+DispatcherError
+├── ConfigError            a setting is unknown or wrong
+├── InvalidJobs            refused here, before anything was stored
+├── SpoolError             the store
+│   ├── SpoolUnusable      foreign, corrupted, newer or locked file: named and left alone
+│   └── SpoolFull          no room: nothing of this call was stored, try later
+└── RemoteError            a call to Hellotracks
+    ├── NotSent            the request cannot have arrived: simply retry
+    ├── OutcomeUnknown     it may have arrived: look the keys up, never resend blind
+    ├── Throttled          back-pressure: the whole account waits
+    ├── Rejected           refused for its content
+    └── Denied             401/403, or not the API's address: stop sending, change nothing
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class OutcomeUnknown(RemoteError):  # noqa: N818
 
     Attributes:
         backpressure: True when it also says that the server is overloaded (time-out, 503).
-        server_done: True when the server has finished with the request (it answered something or closed the connection), so
-            that a look-up now is final; False when it may still be working on it (time-out).
+        server_done: True when the server has finished with the request (it answered something or closed the
+            connection), so that a look-up now is final; False when it may still be working on it (time-out).
         retry_after_s: the server's wish as a floor for the whole account (503), None when it named none.
     """
 
@@ -164,4 +164,12 @@ class Rejected(RemoteError):  # noqa: N818
 
 
 class Denied(RemoteError):  # noqa: N818
-    """401 or 403: the key is wrong or may not do this. Sending stops; no job is touched."""
+    """The key is wrong or may not do this (401, 403), or this is not the API's address (3xx, 404, 405).
+
+    Sending stops; no job is touched.
+    """
+
+    @property
+    def about_key(self) -> bool:
+        """True when the server refused the key, False when the address answers, but not as the API."""
+        return self.http_status in {401, 403}

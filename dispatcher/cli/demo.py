@@ -171,8 +171,8 @@ def _sandbox(folder: Path, limits: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=START_WITHIN_S)
-        if process.stdout:
-            process.stdout.close()
+        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+        process.stdout.close()
 
 
 async def _picture(dispatcher: Dispatcher, console: Console) -> None:

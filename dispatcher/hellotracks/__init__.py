@@ -3,7 +3,7 @@
 from dispatcher.hellotracks.client import Assignment, HellotracksClient
 from dispatcher.hellotracks.created import CreatedJob, with_worker
 from dispatcher.hellotracks.remote_job import RemoteJob, carries
-from dispatcher.hellotracks.secret import Secret
+from dispatcher.model.secret import Secret
 
 __all__ = [  # noqa: RUF022 - in groups
     # the client

@@ -18,9 +18,9 @@ from dispatcher.hellotracks.created import CreatedJob, keys_of, matched, request
 from dispatcher.hellotracks.day_search import DaySearch
 from dispatcher.hellotracks.job_stream import ForeignArray
 from dispatcher.hellotracks.remote_job import RemoteJob, from_v1, identity
-from dispatcher.hellotracks.secret import Secret
 from dispatcher.hellotracks.verdict import Reply, document, foreign, items, listed
 from dispatcher.hellotracks.wire import Sink, Wire
+from dispatcher.model.secret import Secret
 
 
 class Assignment(msgspec.Struct, frozen=True):

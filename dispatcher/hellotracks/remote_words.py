@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from dispatcher.hellotracks.secret import NO_SECRET, Secret
+from dispatcher.model.secret import NO_SECRET, Secret
 
 LONGEST = 300
 """Characters kept of a server's words."""

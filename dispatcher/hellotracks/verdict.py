@@ -7,6 +7,7 @@
 | 2xx without a status, not JSON, cut short, wrong shapes | `OutcomeUnknown`: something answered that is not the API |
 | 3xx | `Denied`: redirects are not followed (the key would go along), the address is wrong; stop, change nothing |
 | 401, 403 | `Denied` |
+| 404, 405 | `Denied`: this is not the address of the API; no job is at fault |
 | 408 | `OutcomeUnknown(backpressure=True)` |
 | 413 | `Rejected(too_large=True)` |
 | 429 | `Throttled` |
@@ -26,7 +27,7 @@ import orjson
 
 from dispatcher.errors import Denied, OutcomeUnknown, Rejected, RemoteError, Throttled
 from dispatcher.hellotracks.remote_words import tidy, words_of, words_of_body
-from dispatcher.hellotracks.secret import NO_SECRET, Secret
+from dispatcher.model.secret import NO_SECRET, Secret
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,8 @@ def refusal(reply: Reply) -> RemoteError | None:
     said = f"{reply.action}: HTTP {code}{': ' if words else ''}{words}"
     if code in {401, 403}:
         return Denied(said, http_status=code)
+    if code in {404, 405}:
+        return Denied(f"{said} (base_url is not the API's address)", http_status=code)
     if 300 <= code < 400:
         where = tidy(reply.location, reply.secret) or "another place"
         return Denied(

@@ -16,8 +16,8 @@ from dispatcher.errors import NotSent, OutcomeUnknown, RemoteError
 from dispatcher.hellotracks.remote_words import tidy
 from dispatcher.hellotracks.request_body import RequestBody
 from dispatcher.hellotracks.retry_after import retry_after_s
-from dispatcher.hellotracks.secret import MaskedText, Secret
 from dispatcher.hellotracks.verdict import Reply, refusal
+from dispatcher.model.secret import MaskedText, Secret
 
 LONGEST_REPLY = 256 * 1024 * 1024
 """Bytes of one reply, decompressed; a longer one is not read to its end."""

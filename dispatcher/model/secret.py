@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 from typing import NoReturn
 
+MASK = "***"
+
 
 class Secret:
     """An API key or token. `repr`, `str` and formatting give `***`; pickling is refused; comparing takes constant time.
@@ -26,16 +28,20 @@ class Secret:
         """The text itself. Call it where the text is needed, and keep the result nowhere."""
         return self.__text
 
+    def scrub(self, text: str) -> str:
+        """`text` with every occurrence of the secret replaced by `***`."""
+        return text.replace(self.__text, MASK) if self.__text else text
+
     def __bool__(self) -> bool:
         return bool(self.__text)
 
     def __repr__(self) -> str:
-        return "***"
+        return MASK
 
     __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
-        return format("***", spec)
+        return format(MASK, spec)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
@@ -47,3 +53,18 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled")
+
+
+class MaskedText(str):
+    """A str that goes to the wire as it is, but whose repr is masked.
+
+    aiohttp keeps the request's headers in its exceptions and in the locals of its frames; error reporters print both.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+NO_SECRET = Secret("")

@@ -28,6 +28,10 @@ from dispatcher.spool import Spool
 _log = logging.getLogger("dispatcher.pipeline")
 
 
+SPARE_CONNECTIONS = 4
+"""while the server is away, probes go past requests that hang; they must not wait for a connection"""
+
+
 class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What an account is doing right now.
 
@@ -86,7 +90,7 @@ class AccountPipeline:
             api_key=settings.api_key,
             request_timeout_s=settings.request_timeout_s,
             connect_timeout_s=settings.connect_timeout_s,
-            max_connections=settings.max_concurrency,
+            max_connections=settings.max_concurrency + SPARE_CONNECTIONS,
         )
         gate = AccountGate(
             limits=parse_limits(settings.limits),
@@ -160,9 +164,8 @@ class AccountPipeline:
 
     async def stop(self) -> None:
         """Stop within the grace; a request that is cut off stays `sending` and is looked up next time."""
-        assigner, *_ = self._stages or [None]
-        if assigner:
-            assigner.cancel()
+        for task in self._stages[:1]:
+            task.cancel()  # the assigner: nothing new is decided while the last requests finish
         await self.sender.drain(within_s=self._grace_s)
         for task in self._stages:
             task.cancel()

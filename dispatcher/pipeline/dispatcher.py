@@ -41,8 +41,8 @@ class Dispatcher:
         ...         print(receipt.key, receipt.state, receipt.worker)
 
     Once `submit` returns, the jobs survive a crash of this process: another `Dispatcher` on the same spool goes on
-    where this one stopped. Leaving the block does not wait for jobs that are not sent yet; use `results` or `wait` for that.
-    Cancelling a task that waits loses nothing. One process at a time may use a spool file.
+    where this one stopped. Leaving the block does not wait for jobs that are not sent yet; use `results` or `wait` for
+    that. Cancelling a task that waits loses nothing. One process at a time may use a spool file.
 
     Args:
         settings: everything at once; without it, defaults, configuration file and environment are read.

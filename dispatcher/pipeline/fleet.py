@@ -137,27 +137,35 @@ class Fleet:
                 return False
             try:
                 await self._bring_up(days)
-            except Denied:
-                raise
             except RemoteError as error:
+                if isinstance(error, Denied) and error.about_key:
+                    raise
                 unreachable = isinstance(error, NotSent | Throttled)
                 failures += 0 if unreachable else 1
                 self.problem = f"the fleet could not be read: {error}"
                 if failures >= TRIES:
                     _log.warning("%s; the fallback decides for %.0f s", self.problem, TRY_AGAIN_S)
-                    self._try_again_at = self._clock.monotonic() + TRY_AGAIN_S
                     if self.age_s > self._max_age_s:
-                        self.engine = None
-                        self._days.clear()
+                        self._give_up(self.problem)
+                    self._try_again_at = self._clock.monotonic() + TRY_AGAIN_S
                     return False
                 await asyncio.sleep(0.2 * (failures + 1))
+            except Exception as error:  # noqa: BLE001 - whatever is odd about the data, jobs go on
+                _log.exception("the engine could not be built; the fallback decides for %.0f s", TRY_AGAIN_S)
+                self._give_up(f"the engine could not be built: {error!r}")
+                return False
             else:
                 self.problem = ""
                 return True
 
     async def decide(self, jobs: Sequence[Mapping[str, Any]]) -> Sequence[Decision | Undecided]:
         """See `FleetView.decide`. Needs `ready` first."""
-        return await self._in_thread(partial(self._decide, jobs, self._engine_now()))
+        try:
+            return await self._in_thread(partial(self._decide, jobs, self._engine_now()))
+        except Exception as error:  # noqa: BLE001 - a fault of the engine must not stop delivery
+            _log.exception("the engine failed; the fallback decides for %.0f s", TRY_AGAIN_S)
+            self._give_up(f"the engine failed: {error!r}")
+            return [Undecided()] * len(jobs)
 
     async def free(self, keys: Iterable[str]) -> None:
         """See `FleetView.free`."""
@@ -169,6 +177,13 @@ class Fleet:
         if not self.engine:
             return {}
         return await self._in_thread(partial(self.engine.reasons, job, now=self._engine_now()))
+
+    def _give_up(self, problem: str) -> None:
+        """The fleet is unusable for a while; then it is read anew."""
+        self.problem = problem
+        self.engine = None
+        self._days.clear()
+        self._try_again_at = self._clock.monotonic() + TRY_AGAIN_S
 
     def _decide(self, jobs: Sequence[Mapping[str, Any]], now: float) -> Sequence[Decision | Undecided]:
         from engine import EngineError  # noqa: PLC0415 - numba and scikit-learn load only when there is something to decide

@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Sequence
 
-from dispatcher.errors import Denied, RemoteError
+from dispatcher.errors import Denied, OutcomeUnknown, Rejected, RemoteError
 from dispatcher.hellotracks import HellotracksClient, RemoteJob, carries
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
@@ -90,14 +90,12 @@ class Resolver(Stage):
 
     async def _find(self, day: int, jobs: Sequence[SpooledJob]) -> dict[str, RemoteJob]:
         if len(jobs) <= SINGLE_LOOK_UPS:
-            found = {}
-            for job in jobs:
-                async with self._turnstile.request():
-                    self.requests += 1
-                    remote = await self._client.find_job(job.key)
-                if remote is not None:
-                    found[job.key] = remote
-            return found
+            try:
+                return await self._find_each(jobs)
+            except (Denied, Rejected, OutcomeUnknown) as error:
+                if isinstance(error, Denied) and error.about_key:
+                    raise
+                _log.info("no look-up by key here, listing the day instead: %s", error)
         keys = {job.key for job in jobs}
         async with self._turnstile.request():
             self.requests += 1
@@ -108,3 +106,13 @@ class Resolver(Stage):
                 self.requests += 1
                 listed.update(await self._client.find_in_day(None, keys - listed.keys()))
         return listed
+
+    async def _find_each(self, jobs: Sequence[SpooledJob]) -> dict[str, RemoteJob]:
+        found = {}
+        for job in jobs:
+            async with self._turnstile.request():
+                self.requests += 1
+                remote = await self._client.find_job(job.key)
+            if remote is not None:
+                found[job.key] = remote
+        return found

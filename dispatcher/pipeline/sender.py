@@ -85,7 +85,7 @@ class Sender(Stage):
     async def step(self) -> bool:
         if self.denied:
             raise self.denied
-        if self._stopping:
+        if self._halted():
             return False
         await self._fill()
         if not self.outbox.waiting:
@@ -97,10 +97,9 @@ class Sender(Stage):
         if not self.outbox.ready(partial=not self.filling, retries=not retry_in_s):
             await asyncio.sleep(LINGER_S)
         started = await self._turnstile.enter()
-        if self._stopping or self.denied:
+        if self._halted():
             self._turnstile.leave(started, asyncio.CancelledError())
             return False
-        await self._fill()
         batch = self.outbox.take(retries=not retry_in_s)
         if batch.lane.retry:
             self._budget.take(self.clock.monotonic())
@@ -121,6 +120,9 @@ class Sender(Stage):
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self.spool.release([job.seq for job in self.outbox.drain()])
+
+    def _halted(self) -> bool:
+        return self._stopping or self.denied is not None
 
     async def _fill(self) -> None:
         room = self._room - self.outbox.waiting

@@ -31,7 +31,11 @@ class Turnstile:
         self.last_error = ""
 
     async def enter(self) -> float:
-        """Wait until a request may start and take its slot. Returns the monotonic start, for `leave`."""
+        """Wait until a request may start and take its slot. Returns the monotonic start, for `leave`.
+
+        Raises:
+            Denied: the server refused the key; nothing goes any more.
+        """
         async with self._queue:
             while True:
                 self._freed.clear()
@@ -42,6 +46,8 @@ class Turnstile:
                     self.waiting_for = ""
                     return now
                 self.waiting_for = answer.why
+                if answer.why == "denied":
+                    raise Denied(self.last_error, http_status=401)
                 try:
                     async with asyncio.timeout(min(answer.seconds, LONGEST_WAIT_S)):
                         await self._freed.wait()
@@ -64,10 +70,10 @@ class Turnstile:
                 self.gate.finish(now, rtt_s, "failed", retry_after_s=error.retry_after_s)
             case NotSent():
                 self.gate.finish(now, rtt_s, "not_sent")
-            case Rejected():
-                self.gate.finish(now, rtt_s, "refused")
-            case Denied():
+            case Denied() if error.about_key:
                 self.gate.finish(now, rtt_s, "denied")
+            case Rejected() | Denied():
+                self.gate.finish(now, rtt_s, "refused")
             case _:
                 self.gate.finish(now, rtt_s, "neutral")
         self._freed.set()

@@ -18,7 +18,7 @@ from rich.traceback import Traceback
 
 from dispatcher.errors import ConfigError, DispatcherError, RemoteError
 from dispatcher.hellotracks import HellotracksClient, Secret
-from dispatcher.hellotracks.secret import MaskedText
+from dispatcher.model.secret import MaskedText
 from tests.unit.hellotracks.loopback import KEY, client_of, closing_after, free_port, job, read_request, reply, serving
 
 HALF = KEY[:12]

@@ -145,13 +145,21 @@ async def test_a_redirect_is_not_followed_and_stops_the_sending(server: aiorespo
     assert KEY not in str(error)
 
 
-@pytest.mark.parametrize("code", [400, 404, 405, 409, 410, 422, 451])
+@pytest.mark.parametrize("code", [400, 409, 410, 422, 451])
 async def test_other_4xx_are_refusals(server: aioresponses, code: int) -> None:
     error = await refused(server, status=code, body=b'{"message":"Unknown field job.foo"}')
     assert isinstance(error, Rejected)
     assert error.http_status == code
     assert error.remote_words == "Unknown field job.foo"
     assert not error.too_large
+
+
+@pytest.mark.parametrize("code", [404, 405])
+async def test_an_address_that_is_not_the_apis_blames_no_job(server: aioresponses, code: int) -> None:
+    error = await refused(server, status=code, body=b"nothing here")
+    assert isinstance(error, Denied)
+    assert not error.about_key
+    assert "base_url" in str(error)
 
 
 async def test_413_means_the_batch_not_a_job(server: aioresponses) -> None:
