@@ -127,7 +127,8 @@ class Engine:
             ordinal = int(days.today[member]) if day == 0 else day_ordinal(day)
             if ordinal is None:
                 raise EngineError(f"{day} is no day YYYYMMDD", field="day")
-            slot, stops = days.state.slots[days.slot(ordinal, member)], days.state.stops
+            s = days.slot(ordinal, member)
+            slot, stops = days.state.slots[s], days.state.stops
             clock = float(slot["start"])
             route = []
             for stop in stops[slot["offset"] : slot["offset"] + slot["n"]]:

@@ -149,7 +149,7 @@ def read_stop(record: Mapping[str, Any]) -> Job | None:
         priority=PRIORITY,
         number=_last(_number(get("number"))),
         scheduled=_last(_number(get("scheduledStart"))),
-        created=_number(get("tsCreated")),
+        created=max(_number(get("tsCreated")), 0.0),
         team=0,
         skills=(),
         excluded=(),
@@ -248,7 +248,7 @@ def _number(value: object) -> float:
 
 
 def _last(value: float) -> float:
-    return float(value) if value else math.inf
+    return float(value) if value > 0 else math.inf
 
 
 def _given(value: object) -> bool:
