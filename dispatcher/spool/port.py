@@ -5,13 +5,16 @@ changes something returns only after the change is durable. All times are Unix s
 
 Rules every adapter keeps:
 
-1. `accept`: same account and key, same digest as the *newest* version: no new row, `fresh=False`, that row's state. Another digest:
-   a new row with the next version. A key that stands twice in one call is handled in order, by the same rule.
+1. `accept`: same account and key, same digest as the *newest* version: no new row, `fresh=False`, that row's state.
+   Another digest: a new row with the next version. A key that stands twice in one call is handled in order, by the same
+   rule.
 2. A version is claimable only when every older version of its key is settled.
 3. A claimed row is not handed out again until `apply` moved it, `release` gave it back, or the spool was opened anew.
 4. `apply` is one transaction over all its changes; a row whose state is not expected is skipped and reported.
-5. Many callers' `accept` and `apply` calls share one commit (group commit); each call returns after the commit that holds it.
-6. A failed write (full disk) leaves everything as it was before the call and raises `SpoolFull` from `accept`; `apply` raises `SpoolError`.
+5. Many callers' `accept` and `apply` calls share one commit (group commit); each call returns after the commit that
+   holds it.
+6. A failed write (full disk) leaves everything as it was before the call and raises `SpoolFull` from `accept`; `apply`
+   raises `SpoolError`.
 """
 
 from __future__ import annotations
@@ -27,9 +30,9 @@ class Spool(Protocol):
     """A durable queue of jobs, all accounts in one store."""
 
     async def open(self, *, now: float) -> int:
-        """Open the store, take its lock and turn every `sending` row into `unknown` (due at once). Returns how many there were.
+        """Open the store, take its lock and turn every `sending` row into `unknown` (due at once).
 
-        An `unknown` row made so keeps its `settle_by`, which was written with the attempt.
+        Returns how many there were. An `unknown` row made so keeps its `settle_by`, which was written with the attempt.
 
         Raises:
             SpoolUnusable: not a spool, damaged, newer schema, or locked by another process. The file is left alone.
@@ -51,7 +54,7 @@ class Spool(Protocol):
     async def claim(
         self, account: str, *, limit: int, now: float, states: Sequence[State] = (State.ACCEPTED, State.ASSIGNED)
     ) -> list[SpooledJob]:
-        """Take up to `limit` due rows (`next_at <= now`) in one of `states`, oldest `seq` first, blocked versions left out."""
+        """Take up to `limit` due rows (`next_at <= now`) in one of `states`, oldest `seq` first, none blocked."""
         ...
 
     async def release(self, seqs: Sequence[int]) -> None:
@@ -59,11 +62,20 @@ class Spool(Protocol):
         ...
 
     async def apply(self, changes: Sequence[Change], *, now: float) -> list[int]:
-        """Write the changes in order in one transaction; returns the seqs that were left alone (unexpected state or gone)."""
+        """Write the changes in order in one transaction.
+
+        Returns the seqs that were left alone (unexpected state or gone).
+
+        Raises:
+            ValueError: a change names a move that `MOVES` does not have, a row twice, or a list of another length.
+        """
         ...
 
     async def next_due(self, account: str, *, now: float) -> float | None:
-        """The earliest `next_at` later than `now` among unclaimed accepted, assigned, held and unknown rows; None: nothing waits."""
+        """The earliest `next_at` later than `now` among unclaimed accepted, assigned, held and unknown rows.
+
+        None: nothing waits.
+        """
         ...
 
     async def counts(self, account: str) -> dict[State, int]:
@@ -91,6 +103,8 @@ class Spool(Protocol):
         ...
 
     def decided(self, account: str) -> AsyncIterator[SpooledJob]:
-        """Every unsettled row that has a member (assigned, sending, unknown), in order of `seq`: what the engine must put back into the
-        day routes after a restart. Streams; claims nothing."""
+        """Every unsettled row that has a member (assigned, sending, unknown), in order of `seq`.
+
+        What the engine must put back into the day routes after a restart. Streams; claims nothing.
+        """
         ...

@@ -1,0 +1,217 @@
+"""The one thread that writes: takes all that waits, writes it in one transaction, commits once, answers all."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from dispatcher.errors import SpoolError, SpoolFull
+from dispatcher.model.records import Accepted, Change, NewJob
+from dispatcher.spool.accepting import accept
+from dispatcher.spool.ledger import Effects, Ledger
+from dispatcher.spool.moving import Unexpected, move
+
+MAX_GROUP_ROWS = 20_000
+"""Rows of one commit: about half a second of work, so that nobody waits longer for those who came before."""
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Accepting:
+    """Jobs of one call to store."""
+
+    account: str
+    jobs: Sequence[NewJob]
+    now: float
+    tag: Any = None
+
+    @property
+    def rows(self) -> int:
+        return len(self.jobs)
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Applying:
+    """Changes of one call; `homes` names the account of each change's rows where it is known."""
+
+    changes: Sequence[Change]
+    homes: Sequence[str | None]
+    now: float
+    tag: Any = None
+
+    @property
+    def rows(self) -> int:
+        return sum(len(change.seqs) for change in self.changes)
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Tending:
+    """Care of the file that runs on its own, between two groups; does its own transaction."""
+
+    work: Callable[[sqlite3.Connection, Ledger, Effects], Any]
+    tag: Any = None
+
+
+Operation = Accepting | Applying | Tending
+Answer = list[Accepted] | list[int] | Any | Exception
+Deliver = Callable[[list[tuple[Operation, Answer]], Effects], None]
+
+
+class Writer(threading.Thread):
+    """Group commit over one connection.
+
+    An operation that fails spoils no other: when a group fails, it is undone and its operations are written one by one.
+
+    Args:
+        connection: used by this thread alone from now on, closed by it at the end.
+        ledger: what the file holds.
+        check_room: given the unsettled rows there would be, raises SpoolFull.
+        deliver: called in this thread with the answers after the commit that holds them (or after the failure).
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        ledger: Ledger,
+        *,
+        check_room: Callable[[int], None],
+        deliver: Deliver,
+    ) -> None:
+        super().__init__(name="spool-writer", daemon=True)
+        self._connection = connection
+        self._ledger = ledger
+        self._check_room = check_room
+        self._deliver = deliver
+        self._waiting: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
+
+    def submit(self, operation: Operation) -> None:
+        """Hand in an operation. Never waits."""
+        self._waiting.put(operation)
+
+    def stop(self) -> None:
+        """End after everything handed in so far."""
+        self._waiting.put(None)
+
+    def run(self) -> None:
+        """Write until stopped."""
+        try:
+            while (operation := self._waiting.get()) is not None:
+                group, alone = self._gather(operation)
+                if group:
+                    self._write_group(group)
+                if alone is not None:
+                    self._tend(alone)
+        finally:
+            self._connection.close()
+
+    def _gather(self, first: Operation) -> tuple[list[Operation], Tending | None]:
+        """What waits now, up to a full group; and the tending, if any, that must come after it."""
+        group: list[Operation] = []
+        rows = 0
+        operation: Operation | None = first
+        while operation is not None:
+            if isinstance(operation, Tending):
+                return group, operation
+            group.append(operation)
+            rows += operation.rows
+            if rows >= MAX_GROUP_ROWS:
+                break
+            try:
+                operation = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if operation is None:
+                self.stop()  # seen too early: put it back behind what we have
+        return group, None
+
+    def _write_group(self, group: list[Operation]) -> None:
+        try:
+            outcome = self._transaction(group, careful=False)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, those who wait must hear of it
+            self._undo()
+            if len(group) > 1 or isinstance(error, Unexpected):
+                for operation in group:
+                    self._write_alone(operation)
+                return
+            outcome = [(group[0], refusal(group[0], error))], Effects()
+        self._deliver(*outcome)
+
+    def _write_alone(self, operation: Operation) -> None:
+        try:
+            outcome = self._transaction([operation], careful=True)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._undo()
+            outcome = [(operation, refusal(operation, error))], Effects()
+        self._deliver(*outcome)
+
+    def _transaction(
+        self, group: Sequence[Operation], *, careful: bool
+    ) -> tuple[list[tuple[Operation, Answer]], Effects]:
+        """Write the group and commit; the answers, and what changed."""
+        ledger = self._ledger.copy()
+        effects = Effects()
+        answers: list[tuple[Operation, Answer]] = []
+        self._connection.execute("BEGIN IMMEDIATE")
+        by_account: dict[str, list[Accepting]] = {}
+        for operation in group:
+            if isinstance(operation, Accepting):
+                by_account.setdefault(operation.account, []).append(operation)
+        for account, calls in by_account.items():
+            stored = accept(
+                self._connection,
+                ledger,
+                effects,
+                account,
+                [(call.jobs, call.now) for call in calls],
+                check_room=self._check_room,
+            )
+            answers += zip(calls, stored, strict=True)
+        for operation in group:
+            if isinstance(operation, Applying):
+                answers.append((operation, self._apply(ledger, effects, operation, careful=careful)))
+        self._connection.commit()
+        self._ledger = ledger
+        return answers, effects
+
+    def _apply(self, ledger: Ledger, effects: Effects, operation: Applying, *, careful: bool) -> list[int]:
+        only = next(iter(ledger.accounts.values())) if len(ledger.accounts) == 1 else None
+        left: list[int] = []
+        for change, name in zip(operation.changes, operation.homes, strict=True):
+            home = None if careful else only if name is None else ledger.accounts.get(name)
+            left += move(self._connection, ledger, effects, change, operation.now, home=home)
+        return left
+
+    def _tend(self, operation: Tending) -> None:
+        effects = Effects()
+        answer: Answer
+        ledger = self._ledger.copy()
+        try:
+            answer = operation.work(self._connection, ledger, effects)
+            self._ledger = ledger
+        except Exception as error:  # noqa: BLE001
+            self._undo()
+            effects, answer = Effects(), refusal(operation, error)
+        self._deliver([(operation, answer)], effects)
+
+    def _undo(self) -> None:
+        # SQLite undoes some failures (a full disk) by itself; then there is nothing left to roll back.
+        if self._connection.in_transaction:
+            with suppress(sqlite3.Error):  # the next BEGIN will say it again, to somebody who waits for an answer
+                self._connection.rollback()
+
+
+def refusal(operation: Operation, error: Exception) -> SpoolError:
+    """The failure of an operation in the words of the port."""
+    if isinstance(error, SpoolError):
+        return error
+    full = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    if full and isinstance(operation, Accepting):
+        answer: SpoolError = SpoolFull(f"the spool has no room: {error}")
+    else:
+        answer = SpoolError(f"the spool could not write: {error}")
+    answer.__cause__ = error
+    return answer
