@@ -15,6 +15,8 @@ from dispatcher.sandbox import generated_jobs
 from tests.acceptance.command import COMMAND, environment, get, run, sandbox_process, write_lines
 
 DAY = 20310106
+PLAIN = ("--policy", "none")
+"""for tests of delivery alone: without the engine a run starts in half a second"""
 
 
 def jobs(count: int, **fields: Any) -> list[dict[str, Any]]:
@@ -43,8 +45,8 @@ def test_all_jobs_of_a_file_are_confirmed_and_created_once(tmp_path: Path) -> No
 def test_a_second_run_of_the_same_file_sends_nothing(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "jobs.jsonl", jobs(300))
     with sandbox_process() as url:
-        first = run("submit", str(file), "--json", "--base-url", url, cwd=tmp_path)
-        second = run("submit", str(file), "--json", "--base-url", url, cwd=tmp_path)
+        first = run("submit", str(file), "--json", "--base-url", url, *PLAIN, cwd=tmp_path)
+        second = run("submit", str(file), "--json", "--base-url", url, *PLAIN, cwd=tmp_path)
         stats = get(f"{url}/sandbox/stats")
     assert (first.status, second.status) == (0, 0)
     assert second.document["confirmed"] == 300
@@ -57,7 +59,7 @@ def test_jobs_without_a_key_get_the_same_one_in_every_run(tmp_path: Path) -> Non
     file = write_lines(tmp_path / "jobs.jsonl", plain)
     with sandbox_process() as url:
         for _ in range(2):
-            ended = run("submit", str(file), "--json", "--base-url", url, cwd=tmp_path)
+            ended = run("submit", str(file), "--json", "--base-url", url, *PLAIN, cwd=tmp_path)
             assert ended.status == 0, ended.err
         stats = get(f"{url}/sandbox/stats")
     assert (stats["creates"], stats["repeats"]) == (3, 0)
@@ -69,7 +71,7 @@ def test_bad_jobs_are_named_and_the_good_ones_beside_them_are_sent(tmp_path: Pat
     mixed[2] |= {"windowStart": 1000, "windowEnd": 900}
     file = write_lines(tmp_path / "jobs.jsonl", mixed)
     with sandbox_process() as url:
-        ended = run("submit", str(file), "--json", "--base-url", url, cwd=tmp_path)
+        ended = run("submit", str(file), "--json", "--base-url", url, *PLAIN, cwd=tmp_path)
         stats = get(f"{url}/sandbox/stats")
     assert ended.status == 2
     assert (ended.document["refused"], ended.document["confirmed"]) == (2, 2)
@@ -96,7 +98,7 @@ def test_a_key_that_stands_twice_is_warned_of_and_sent_in_order(tmp_path: Path) 
     twice = [job | {"uidSecondary": "TWICE", "destinationName": f"v{n}"} for n, job in enumerate(jobs(2))]
     file = write_lines(tmp_path / "jobs.jsonl", twice)
     with sandbox_process() as url:
-        ended = run("submit", str(file), "--json", "--base-url", url, cwd=tmp_path)
+        ended = run("submit", str(file), "--json", "--base-url", url, *PLAIN, cwd=tmp_path)
         stats = get(f"{url}/sandbox/stats")
         last = get(f"{url}/sandbox/keys")
     assert ended.status == 0, ended.err
@@ -160,7 +162,7 @@ def test_a_foreign_spool_file_is_named_and_left_alone(tmp_path: Path) -> None:
 def test_standard_input_is_read_with_a_dash(tmp_path: Path) -> None:
     text = orjson.dumps({"data": {"jobs": jobs(3), "autoassign": True}})
     with sandbox_process() as url:
-        ended = run("submit", "-", "--json", "--base-url", url, cwd=tmp_path, stdin=text)
+        ended = run("submit", "-", "--json", "--base-url", url, *PLAIN, cwd=tmp_path, stdin=text)
     assert (ended.status, ended.document["confirmed"]) == (0, 3)
 
 
@@ -190,7 +192,7 @@ def test_killed_in_the_middle_and_run_again_nothing_is_lost_or_doubled(tmp_path:
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "jobs.jsonl", jobs(4000))
     with sandbox_process("--latency", "0.2") as url:
-        flags = ["--base-url", url, "--max-batch-jobs", "20"]
+        flags = [*PLAIN, "--base-url", url, "--max-batch-jobs", "20"]
         with subprocess.Popen(
             [*COMMAND, "submit", str(file), *flags],
             cwd=tmp_path,
@@ -205,7 +207,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
         assert process.returncode == 1, err.decode()
         assert "run the same command again" in err.decode()
         assert "Traceback" not in err.decode()
-        ended = run("submit", str(file), "--json", "--base-url", url, cwd=tmp_path)
+        ended = run("submit", str(file), "--json", "--base-url", url, *PLAIN, cwd=tmp_path)
         stats = get(f"{url}/sandbox/stats")
     assert (ended.status, ended.document["confirmed"]) == (0, 4000)
     assert (stats["creates"], stats["repeats"]) == (4000, 0)
@@ -219,7 +221,7 @@ def test_under_faults_of_every_kind_good_jobs_are_confirmed_once_and_poison_is_r
     file = write_lines(tmp_path / "jobs.jsonl", many)
     with sandbox_process("--faults", "all:0.3", "--slow", "3", "--seed", "5") as url:
         flags = ["--set", "request_timeout_s=2", "--set", "unknown_grace_s=2", "--set", "max_batch_jobs=50"]
-        ended = run("submit", str(file), "--json", "--base-url", url, *flags, cwd=tmp_path, timeout_s=110)
+        ended = run("submit", str(file), "--json", "--base-url", url, *PLAIN, *flags, cwd=tmp_path, timeout_s=110)
         stats = get(f"{url}/sandbox/stats")
     assert ended.status == 1, ended.err
     assert (ended.document["confirmed"], ended.document["rejected"]) == (1995, 5)
@@ -230,7 +232,7 @@ def test_limits_are_kept_as_the_server_sees_them(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "jobs.jsonl", jobs(600))
     with sandbox_process("--limits", "20/s") as url:
         flags = ["--limits", "20/s", "--max-batch-jobs", "10"]
-        ended = run("submit", str(file), "--json", "--base-url", url, *flags, cwd=tmp_path)
+        ended = run("submit", str(file), "--json", "--base-url", url, *PLAIN, *flags, cwd=tmp_path)
         stats = get(f"{url}/sandbox/stats")
     assert ended.status == 0, ended.err
     assert stats["limit_violations"] == 0
