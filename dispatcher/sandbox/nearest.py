@@ -37,8 +37,7 @@ class NearestMember:
                 self._teams.append(frozenset(teams_of(account)))
                 places.append(place)
         self._places = places
-        self._vectors: Vectors | None = None
-        self._of_team: dict[int, NDArray[np.intp]] = {}
+        self._of_team: dict[int, tuple[list[int], Vectors]] = {}
 
     def find(self, place: Place, team: int, *, only: Callable[[str], bool] | None = None) -> str | None:
         """Username of the nearest eligible member of the team (0: any team), None when there is none.
@@ -50,27 +49,28 @@ class NearestMember:
         """
         import numpy as np  # noqa: PLC0415 - not needed before the first autoassign
 
-        if self._vectors is None:
-            self._vectors = np.array([_unit(p) for p in self._places], dtype=np.float64).reshape(-1, 3)
-        candidates = self._candidates(team)
-        if not candidates.size:
+        members, vectors = self._members(team)
+        if not members:
             return None
-        closeness = self._vectors[candidates] @ np.array(_unit(place))
+        closeness = vectors @ np.array(_unit(place))
         if only is None:
-            return self._usernames[int(candidates[closeness.argmax()])]
+            return self._usernames[members[int(closeness.argmax())]]
         for i in np.argsort(-closeness, kind="stable"):
-            username = self._usernames[int(candidates[i])]
+            username = self._usernames[members[int(i)]]
             if only(username):
                 return username
         return None
 
-    def _candidates(self, team: int) -> NDArray[np.intp]:
+    def _members(self, team: int) -> tuple[list[int], Vectors]:
+        """Who belongs to the team (0: everybody), and their places as unit vectors, shape (members, 3)."""
         import numpy as np  # noqa: PLC0415
 
         known = self._of_team.get(team)
         if known is None:
-            known = np.array([i for i, teams in enumerate(self._teams) if not team or team in teams], dtype=np.intp)
-            if known.size:
+            members = [i for i, teams in enumerate(self._teams) if not team or team in teams]
+            vectors = np.array([_unit(self._places[i]) for i in members], dtype=np.float64).reshape(-1, 3)
+            known = members, vectors
+            if members:
                 self._of_team[team] = known
         return known
 

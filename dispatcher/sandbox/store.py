@@ -1,4 +1,4 @@
-"""What the sandbox has created, in flat columns: one row per job, the job's own fields as compact JSON text without braces.
+"""What the sandbox has created, in flat columns: one row per job, the job's own fields as JSON text without braces.
 
 A million jobs fit in some hundred megabytes: only what the caller sent is stored, full objects are made when read.
 """
@@ -123,7 +123,7 @@ class JobStore:
             flags |= TEMPLATE
         row = self._append(
             job.get("uidSecondary") or "",
-            orjson.dumps(own),
+            _inner(own),
             person=person,
             day=own.get("day", 0),
             now_ms=now_ms,
@@ -339,7 +339,7 @@ _SET_BY_SERVER = frozenset(SERVER_FIELDS)
 
 
 def _inner(own: Mapping[str, Any]) -> bytes:
-    """The object's JSON text without its braces. The slice also frees the 4 KiB that orjson's result goes on holding."""
+    """The object's JSON text without its braces. The slice also frees the 4 KiB that orjson's result holds."""
     return orjson.dumps(own)[1:-1]
 
 
