@@ -14,7 +14,7 @@ from dispatcher.cli.progress import Progress
 from dispatcher.cli.tally import FileTally
 from dispatcher.errors import Denied, FieldError, SpoolFull
 from dispatcher.intake import Chunk, read_jobs
-from dispatcher.model.records import Accepted
+from dispatcher.model.records import SEND_ROUTE_CHANGE, Accepted
 from dispatcher.pipeline import Dispatcher, FleetFiles, PipelineStatus
 from dispatcher.settings import Settings
 
@@ -72,14 +72,15 @@ async def deliver(
     """
     report = Report()
     started = time.monotonic()
+    switches = SEND_ROUTE_CHANGE if settings.send_route_change else 0
     if strict:
-        errors = [error for chunk in read_jobs(file) for error in chunk.errors]
+        errors = [error for chunk in read_jobs(file, switches=switches) for error in chunk.errors]
         if errors:
             report.refused = len({error.index for error in errors})
             report.errors = errors[:ERRORS_KEPT]
             report.ended = "nothing was accepted, because the file has bad jobs and --strict was given"
             return report
-    chunks = read_jobs(file)
+    chunks = read_jobs(file, switches=switches)
     first = await asyncio.to_thread(next, chunks, None)  # an unreadable file ends here, before the spool is touched
     async with Dispatcher(settings, fleet=fleet) as dispatcher:
         if dispatcher.recovered:

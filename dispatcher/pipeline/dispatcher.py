@@ -12,7 +12,8 @@ import msgspec
 import orjson
 
 from dispatcher.errors import DispatcherError, FieldError, InvalidJobs
-from dispatcher.model.job import read_job
+from dispatcher.model.job import JobReader, named
+from dispatcher.model.key import new_key
 from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE, Accepted, Change, NewJob, Receipt
 from dispatcher.model.state import SETTLED, State
 from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
@@ -47,7 +48,7 @@ class Dispatcher:
     Args:
         settings: everything at once; without it, defaults, configuration file and environment are read.
         fleet: members and day routes from files; without it they are read from Hellotracks.
-        spool: a spool of your own; without it `settings.spool` names one.
+        spool: a spool of your own, or the name of one; without it `settings.spool` names one.
         clock: source of time.
         rng: source of jitter.
         overrides: single settings by name, on top of everything else.
@@ -62,11 +63,13 @@ class Dispatcher:
         settings: Settings | None = None,
         *,
         fleet: FleetFiles | None = None,
-        spool: Spool | None = None,
+        spool: Spool | str | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
         **overrides: Any,
     ) -> None:
+        if isinstance(spool, str):
+            overrides["spool"], spool = spool, None
         if settings is None or overrides:
             settings = load_settings(base=settings, overrides=overrides)
         self.settings = settings
@@ -128,7 +131,7 @@ class Dispatcher:
         jobs: Iterable[Mapping[str, Any]],
         *,
         autoassign: bool = False,
-        send_route_change: bool = False,
+        send_route_change: bool | None = None,
         is_template: bool = False,
         refused: list[FieldError] | None = None,
     ) -> list[Receipt]:
@@ -137,7 +140,7 @@ class Dispatcher:
         Args:
             jobs: jobs in Hellotracks' own field names. One without `uidSecondary` gets a key of ours.
             autoassign: the wish to let the server assign; dropped for a job that gets a member here.
-            send_route_change: tell the member's device at once when the job is for today.
+            send_route_change: tell the member's device at once when the job is for today; None: as the setting says.
             is_template: create templates.
             refused: a list to collect problems in. Without it one bad job refuses the call as a whole; with it the good
                 jobs are stored and the problems of the bad ones are appended.
@@ -149,12 +152,14 @@ class Dispatcher:
             InvalidJobs: jobs are bad and `refused` was not given; nothing was stored.
             SpoolFull: no room. The first jobs of a long call may be stored; submitting the same keys again is safe.
         """
-        switches = autoassign * AUTOASSIGN | send_route_change * SEND_ROUTE_CHANGE | is_template * IS_TEMPLATE
+        notify = self.settings.send_route_change if send_route_change is None else send_route_change
+        switches = autoassign * AUTOASSIGN | bool(notify) * SEND_ROUTE_CHANGE | is_template * IS_TEMPLATE
+        read = JobReader(switches=switches)
         good: list[NewJob] = []
         problems: list[FieldError] = []
         for index, job in enumerate(jobs):
             try:
-                good.append(read_job(job, index=index, switches=switches))
+                good.append(_keyed(read(job, index=index)))
             except InvalidJobs as error:
                 problems.extend(error.errors)
         if problems:
@@ -267,6 +272,10 @@ class Dispatcher:
             page = wanted[first : first + ACCEPT_JOBS]
             found += await self._spool.receipts(self.account, seqs=page, limit=len(page))
         return found
+
+
+def _keyed(job: NewJob) -> NewJob:
+    return job if job.key else named(job, new_key())
 
 
 def as_dict(receipt: Receipt) -> dict[str, Any]:
