@@ -24,6 +24,7 @@ STALLED_TICKS = 10
 NEVER_REACHED_S = 20.0
 """a server that has not answered once since the start is given up sooner than one that went away"""
 ERRORS_KEPT = 1000
+PAGE_ROWS = 2000
 
 
 @dataclass(slots=True)
@@ -97,6 +98,7 @@ async def deliver(
             finally:
                 intake.cancel()
                 await asyncio.gather(intake, return_exceptions=True)
+                await _ask_spool(dispatcher, tally)
         unwatch()
         if afterwards and not report.ended:
             await afterwards(dispatcher)
@@ -188,8 +190,12 @@ def _gone(status: PipelineStatus, settings: Settings, running_s: float) -> str:
 
 
 async def _ask_spool(dispatcher: Dispatcher, tally: FileTally) -> None:
-    for receipt in await dispatcher.look(tally.unsettled(1000)):
-        tally.correct(receipt.seq, receipt.state)
+    """Put the tally right by the spool: rows on their way are counted where they are now."""
+    seen = -1
+    while seqs := tally.unsettled(PAGE_ROWS, after=seen):
+        seen = seqs[-1]
+        for receipt in await dispatcher.look(seqs):
+            tally.correct(receipt.seq, receipt.state)
 
 
 def _stop_on_signal() -> asyncio.Event:

@@ -132,7 +132,7 @@ def _rows(*rows: Table | Text) -> Table:
 
 
 def _line(tally: FileTally, status: PipelineStatus, rate: float) -> str:
-    moved = tally.accepted - tally.counts[State.ACCEPTED]
+    moved = max(0, tally.accepted - status.counts[State.ACCEPTED])
     parts = [
         f"accepted {tally.accepted:,}",
         f"assigned {moved:,}",
@@ -141,9 +141,9 @@ def _line(tally: FileTally, status: PipelineStatus, rate: float) -> str:
         f"{status.in_flight} in flight",
     ]
     parts += [
-        f"{state.value} {tally.counts[state]:,}"
+        f"{state.value} {count:,}"
         for state in (State.UNKNOWN, State.HELD, State.REJECTED, State.DEAD)
-        if tally.counts[state]
+        if (count := status.counts[state] if state is State.UNKNOWN else tally.counts[state])
     ]
     if status.waiting_for and status.waiting_for != "concurrency":
         parts.append(f"waiting: {status.waiting_for}")

@@ -49,32 +49,37 @@ class FileTally:
             self.counts[state] += 1
 
     def watch(self, change: Change) -> None:
-        """A durable change of rows, the file's or not."""
+        """A durable change of rows, the file's or not. Steps on the way are passed over: they would only cost time."""
+        if change.to not in RESTING and not self.counts[State.HELD]:
+            return
         for seq in change.seqs:
-            before = self._get(seq)
-            if before is None:
-                if change.to in RESTING and (self._base < 0 or seq >= self._base + len(self._state)):
-                    self._early[seq] = change.to
-                continue
-            weight = 1 + self._extra[seq] if self._extra else 1
-            self.counts[before] -= weight
-            self.counts[change.to] += weight
-            self._set(seq, change.to)
+            if not self._move(seq, change.to) and (self._base < 0 or seq >= self._base + len(self._state)):
+                self._early[seq] = change.to
 
-    def unsettled(self, limit: int) -> list[int]:
-        """Some rows of the file that are not through, to be asked for in the spool."""
+    def unsettled(self, limit: int, *, after: int = -1) -> list[int]:
+        """Up to `limit` rows of the file that are not through, with a higher `seq` than `after`."""
         resting = {_CODE[state] for state in RESTING} | {0}
         found: list[int] = []
-        for offset, code in enumerate(self._state):
-            if code not in resting:
+        for offset in range(max(0, after + 1 - self._base), len(self._state)):
+            if self._state[offset] not in resting:
                 found.append(self._base + offset)
                 if len(found) == limit:
                     break
         return found
 
     def correct(self, seq: int, state: State) -> None:
-        """What the spool says of a row."""
-        self.watch(Change(seqs=[seq], to=state, expect=()))
+        """What the spool says of a row of the file."""
+        self._move(seq, state)
+
+    def _move(self, seq: int, to: State) -> bool:
+        before = self._get(seq)
+        if before is None:
+            return False
+        weight = 1 + self._extra[seq] if self._extra else 1
+        self.counts[before] -= weight
+        self.counts[to] += weight
+        self._set(seq, to)
+        return True
 
     def _get(self, seq: int) -> State | None:
         offset = seq - self._base
