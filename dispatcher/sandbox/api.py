@@ -17,16 +17,22 @@ import orjson
 from dispatcher.sandbox.nearest import NearestMember, place_of_job
 from dispatcher.sandbox.people import People
 from dispatcher.sandbox.reply import Action, Reply, refusal, success
-from dispatcher.sandbox.store import JobStore, KeyTaken
+from dispatcher.sandbox.request_data import (
+    RefusedContentError,
+    check_fields,
+    check_job,
+    read_changes,
+    read_day,
+    read_numbers,
+    read_switch,
+    read_texts,
+    whole_or_0,
+)
+from dispatcher.sandbox.store import JobStore
 
-MAX_DAY = 99_991_231
 STREAM_FROM = 2_000
 """Replies with more jobs than this are sent in pieces of `STREAM_PIECE` jobs."""
 STREAM_PIECE = 500
-
-
-class RefusedContentError(Exception):
-    """The request's content cannot be used. The message goes into the reply."""
 
 
 class LegacyApi:
@@ -92,13 +98,13 @@ class LegacyApi:
             raise RefusedContentError("data.jobs must be an array of job objects")
         if self._max_batch_jobs and len(jobs) > self._max_batch_jobs:
             return refusal(f"too many jobs in one request (at most {self._max_batch_jobs})", http_status=413)
-        autoassign = _switch(data, "autoassign")
-        route_change = _switch(data, "sendRouteChange")
-        template = _switch(data, "isTemplate")
+        autoassign = read_switch(data, "autoassign")
+        route_change = read_switch(data, "sendRouteChange")
+        template = read_switch(data, "isTemplate")
         keys: list[str] = []
         poisoned = False
         for job in jobs:
-            _check_job(job)
+            check_job(job)
             key = job.get("uidSecondary")
             if key:
                 keys.append(key)
@@ -119,19 +125,21 @@ class LegacyApi:
 
     def _pick(self, job: Mapping[str, Any]) -> str | None:
         place = place_of_job(job)
-        return self._nearest.find(place, _number(job.get("teamId"))) if place else None
+        return self._nearest.find(place, whole_or_0(job.get("teamId"))) if place else None
 
     # Reading
 
     def _getjobs(self, data: dict[str, Any]) -> Action:
-        ids = _texts(data, "ids") + ([data["id"]] if isinstance(data.get("id"), str) else [])
+        ids = read_texts(data, "ids") + ([data["id"]] if isinstance(data.get("id"), str) else [])
         by_id = bool(ids) or "ids" in data
         day = self._today() if data.get("day") is None else read_day(data["day"])
-        order_ids = _numbers(data, "orderIds") | ({data["orderId"]} if isinstance(data.get("orderId"), int) else set())
+        order_ids = read_numbers(data, "orderIds") | (
+            {data["orderId"]} if isinstance(data.get("orderId"), int) else set()
+        )
         worker, team = data.get("worker"), data.get("team")
         if worker is not None and not isinstance(worker, str):
             raise RefusedContentError("worker must be a text")
-        wants_done, wants_active = _switch(data, "progressSuccess"), _switch(data, "progressActive")
+        wants_done, wants_active = read_switch(data, "progressSuccess"), read_switch(data, "progressActive")
         store = self._store
 
         def wanted(job: dict[str, Any]) -> bool:
@@ -140,7 +148,7 @@ class LegacyApi:
             return (
                 worker in {"*", None, job["worker"]}
                 and (not team or str(job["teamId"]) == str(team))
-                and (not order_ids or _number(job["orderId"]) in order_ids)
+                and (not order_ids or whole_or_0(job["orderId"]) in order_ids)
                 and (not (wants_done or wants_active) or (wants_done and done) or (wants_active and active))
             )
 
@@ -158,7 +166,7 @@ class LegacyApi:
         return Action(lambda: _jobs_reply(found()))
 
     def _getaccounts(self, data: dict[str, Any]) -> Action:
-        uids = _texts(data, "uids")
+        uids = read_texts(data, "uids")
         return Action(lambda: success(accounts=self._people.reported(now_ms=self._now_ms(), uids=uids)))
 
     def _today(self) -> int:
@@ -167,30 +175,28 @@ class LegacyApi:
     # Changing
 
     def _editjobs(self, data: dict[str, Any]) -> Action:
-        changes = _changes(data.get("jobs"))
+        changes = read_changes(data.get("jobs"))
         for fields in changes.values():
             if not isinstance(fields, dict):
                 raise RefusedContentError("data.jobs must hold an object of fields for each id")
-            _check_fields(fields)
+            check_fields(fields)
 
         def run() -> Reply:
-            edited = []
-            now_ms = self._now_ms()
-            for job_id, fields in changes.items():
-                row = self._store.row_by_id(job_id)
-                if row is None:
-                    continue
-                try:
-                    self._store.edit(row, fields, now_ms=now_ms)
-                except KeyTaken as taken:
-                    return refusal(str(taken))
-                edited.append(self._store.full(row))
-            return success(jobs=edited)
+            edits = [(row, f) for job_id, f in changes.items() if (row := self._store.row_by_id(job_id)) is not None]
+            taken: set[str] = set()
+            for row, fields in edits:
+                key = fields.get("uidSecondary")
+                if key and (key in taken or self._store.row_by_key(key) not in {None, row}):
+                    return refusal(f"another job has the uidSecondary {key!r}")
+                taken |= {key} if key else set()
+            for row, fields in edits:
+                self._store.edit(row, fields, now_ms=self._now_ms())
+            return success(jobs=[self._store.full(row) for row, _ in edits])
 
         return Action(run)
 
     def _deletejobs(self, data: dict[str, Any]) -> Action:
-        ids = list(_changes(data.get("jobs")))
+        ids = list(read_changes(data.get("jobs")))
 
         def run() -> Reply:
             for job_id in ids:
@@ -202,7 +208,7 @@ class LegacyApi:
         return Action(run)
 
     def _archive(self, data: dict[str, Any], *, archived: bool) -> Action:
-        ids = list(_changes(data.get("jobs")))
+        ids = list(read_changes(data.get("jobs")))
 
         def run() -> Reply:
             rows = [row for job_id in ids if (row := self._store.row_by_id(job_id)) is not None]
@@ -217,7 +223,7 @@ class LegacyApi:
 
         `method` and `day` are taken and change nothing.
         """
-        ids, workers = list(_changes(data.get("jobs"))), _texts(data, "workers", required=True)
+        ids, workers = list(read_changes(data.get("jobs"))), read_texts(data, "workers", required=True)
         capacities = {
             "itemsToPickup": data.get("pickupCapacity"),
             "itemsToDropoff": data.get("dropoffCapacity"),
@@ -240,7 +246,7 @@ class LegacyApi:
                     unassigned.append(job_id)
                     continue
                 for name in capacities:
-                    loads[worker][name] += _number(job[name])
+                    loads[worker][name] += whole_or_0(job[name])
                 self._store.assign(row, worker, now_ms=self._now_ms())
                 assigned.append(job_id)
             return success(
@@ -254,25 +260,12 @@ class LegacyApi:
     ) -> str | None:
         def has_room(username: str) -> bool:
             return username in loads and all(
-                capacity is None or loads[username][name] + _number(job[name]) <= capacity
+                capacity is None or loads[username][name] + whole_or_0(job[name]) <= capacity
                 for name, capacity in capacities.items()
             )
 
         place = place_of_job(job)
-        return self._nearest.find(place, _number(job["teamId"]), only=has_room) if place else None
-
-
-def read_day(value: Any) -> int:
-    """YYYYMMDD as a number or as its text, 0 for undated.
-
-    Raises:
-        RefusedContentError: anything else.
-    """
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 8:
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_DAY:
-        raise RefusedContentError("day must be YYYYMMDD or 0")
-    return value
+        return self._nearest.find(place, whole_or_0(job["teamId"]), only=has_room) if place else None
 
 
 def _jobs_reply(jobs: Iterator[dict[str, Any]]) -> Reply:
@@ -289,71 +282,6 @@ def _jobs_reply(jobs: Iterator[dict[str, Any]]) -> Reply:
         yield b'],"status":0}'
 
     return Reply(stream=pieces())
-
-
-def _check_job(job: Any) -> None:
-    if not isinstance(job, dict):
-        raise RefusedContentError("every element of data.jobs must be an object")
-    if job.get("id"):
-        raise RefusedContentError("id is set automatically and must not be sent")
-    _check_fields(job)
-
-
-def _check_fields(fields: dict[str, Any]) -> None:
-    for name in ("uidSecondary", "worker", "receiverUid"):
-        value = fields.get(name)
-        if value is not None and not isinstance(value, str):
-            raise RefusedContentError(f"{name} must be a text")
-    if fields.get("day") is not None:
-        fields["day"] = read_day(fields["day"])
-
-
-def _switch(data: Mapping[str, Any], name: str) -> bool:
-    """A boolean, its text, or 1 and 0; missing is False."""
-    value = data.get(name)
-    if isinstance(value, str) and value.lower() in {"true", "false", "1", "0", ""}:
-        return value.lower() in {"true", "1"}
-    if value is None or (isinstance(value, int) and value in {0, 1}):
-        return bool(value)
-    raise RefusedContentError(f"{name} must be true or false")
-
-
-def _changes(jobs: Any) -> dict[str, Any]:
-    """Jobs by id, from an object keyed by id, an array of ids, or an array of objects that carry their id."""
-    if isinstance(jobs, dict):
-        return jobs
-    if not isinstance(jobs, list):
-        raise RefusedContentError("data.jobs must name jobs by their ids")
-    by_id: dict[str, Any] = {}
-    for entry in jobs:
-        if isinstance(entry, str):
-            by_id[entry] = {}
-        elif isinstance(entry, dict) and isinstance(entry.get("id"), str):
-            by_id[entry["id"]] = {name: value for name, value in entry.items() if name != "id"}
-        else:
-            raise RefusedContentError("data.jobs must name jobs by their ids")
-    return by_id
-
-
-def _texts(data: Mapping[str, Any], name: str, *, required: bool = False) -> list[str]:
-    value = data.get(name)
-    if value is None and not required:
-        return []
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise RefusedContentError(f"{name} must be an array of texts")
-    return value
-
-
-def _numbers(data: Mapping[str, Any], name: str) -> set[int]:
-    value = data.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(entry, int) for entry in value):
-        raise RefusedContentError(f"{name} must be an array of numbers")
-    return set(value)
-
-
-def _number(value: Any) -> int:
-    """A whole number as it was sent; 0 for whatever else a job may carry in that field."""
-    return value if isinstance(value, int) else 0
 
 
 def _zone(name: Any) -> ZoneInfo:

@@ -14,12 +14,13 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
-from dispatcher.sandbox.api import LegacyApi, read_day
+from dispatcher.sandbox.api import LegacyApi
 from dispatcher.sandbox.cities import cities_named
 from dispatcher.sandbox.fleet import generated_fleet
 from dispatcher.sandbox.frontdoor import FrontDoor
 from dispatcher.sandbox.introspection import change_faults, introspect, outage_end
 from dispatcher.sandbox.people import People, teams_of
+from dispatcher.sandbox.request_data import read_day
 from dispatcher.sandbox.settings import SandboxSettings
 from dispatcher.sandbox.store import JobStore
 from dispatcher.sandbox.v1 import ConnectorApi

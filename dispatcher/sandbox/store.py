@@ -24,10 +24,6 @@ Autoassign = Callable[[Mapping[str, Any]], str | None]
 """Username for a job's fields, None when nobody can take it."""
 
 
-class KeyTaken(ValueError):  # noqa: N818 - named for what is wrong
-    """An edit would give a job the `uidSecondary` of another job."""
-
-
 class JobStore:
     """All jobs of the company. Rows are numbered from 0 in the order of creation and never move.
 
@@ -139,14 +135,10 @@ class JobStore:
     def edit(self, row: int, fields: Mapping[str, Any], *, now_ms: int) -> None:
         """Change the named fields of a job; null sets a field back to its default.
 
-        Raises:
-            KeyTaken: the new `uidSecondary` belongs to another job. Nothing was changed.
+        A new `uidSecondary` must not belong to another job.
         """
         key = fields.get("uidSecondary")
         if key is not None and key != self._keys[row]:
-            holder = self._row_by_key.get(key)
-            if holder is not None and self._texts[holder] is not None:
-                raise KeyTaken(f"another job has the uidSecondary {key!r}")
             self._row_by_key.pop(self._keys[row], None)
             self._keys[row] = key
             if key:

@@ -55,10 +55,12 @@ async def test_an_edit_with_null_sets_a_field_back_to_its_default(open_sandbox: 
 
 async def test_an_edit_can_give_a_job_another_key_but_not_the_key_of_another_job(open_sandbox: Open) -> None:
     talk = await open_sandbox()
-    a, _ = await talk.create(job("A"), job("B"))
+    a, b = await talk.create(job("A"), job("B"))
 
-    taken = await talk.post("/api/editjobs", {"data": {"jobs": {a["id"]: {"uidSecondary": "B"}}}})
-    assert taken.json["status"] == 1
+    for wishes in ({a["id"]: {"uidSecondary": "B"}}, {a["id"]: {"uidSecondary": "X"}, b["id"]: {"uidSecondary": "X"}}):
+        refused = await talk.post("/api/editjobs", {"data": {"jobs": wishes}})
+        assert refused.json["status"] == 1
+        assert set(talk.sandbox.jobs) == {"A", "B"}
     await talk.call("editjobs", jobs={a["id"]: {"uidSecondary": "C"}})
 
     assert set(talk.sandbox.jobs) == {"B", "C"}
