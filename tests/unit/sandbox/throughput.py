@@ -1,6 +1,6 @@
-"""How fast a sandbox in its own process creates jobs: `python -m tests.unit.sandbox.throughput [JOBS] [BATCH]` prints JSON.
+"""How fast a sandbox in its own process creates jobs.
 
-The figure that counts is the server's own CPU time per job, because the client that drives it needs a core for itself.
+`python -m tests.unit.sandbox.throughput [JOBS] [BATCH]` prints JSON. The figure that counts is the server's own CPU time per job, because the client that drives it needs a core for itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FLEET = 500
 
 
 def main(jobs: int = 200_000, batch: int = 200) -> dict[str, Any]:
-    """One run; `jobs_per_core_s` is what one core of the server manages, `rss_per_job` what a job adds to its memory."""
+    """One run: `jobs_per_core_s` is what one core of the server manages, `rss_per_job` the bytes a job adds to it."""
     context = multiprocessing.get_context("spawn")
     ready: Queue[str] = context.Queue()
     server = context.Process(target=_serve, args=(ready,))
