@@ -16,7 +16,7 @@ def kernel(function: _Function) -> _Function:
     """Compile for speed with exact IEEE arithmetic: cached on disk, without the GIL, no Python objects."""
     compiled = numba.njit(function, cache=True, nogil=True, error_model="numpy")
     file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-    if hasattr(file, "_source_stamp"):
+    if file is not None and hasattr(file, "_source_stamp"):
         file._source_stamp = _STAMP  # noqa: SLF001 - see _stamp
     return cast(_Function, compiled)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine.clock import day_ordinal
 from engine.days import Days
 from engine.fleet import Fleet
 from engine.job import Job, read_stop
+from engine.json_value import coordinates, positive
 from engine.member import Member, MemberReader, read_teams
 from engine.records import job_records
 from engine.registry import Entry, Registry
@@ -83,6 +85,14 @@ class Book:
             self.name(member, index)
             self.days.fleet.put(index, member)
             self.days.refresh(index)
+
+    def put_location(self, index: int, lat: float, lng: float, seen_s: float) -> None:
+        """A member's newest place."""
+        spot = coordinates(lat, lng)
+        table = self.days.fleet.table
+        table["location"][index] = spot or (math.nan, math.nan)
+        table["seen_s"][index] = positive(seen_s)
+        self.days.locate(index)
 
     def named_member(self, job: Job) -> int | None:
         """The member that a job names, None when the fleet does not know it."""

@@ -13,6 +13,7 @@ from engine.decision import Decision, Reason, RouteStop
 from engine.errors import EngineError
 from engine.fleet import LAST_MOMENT
 from engine.job import read_job
+from engine.live import move_stop, without_holder
 from engine.settings import EngineSettings
 
 _DEFAULT: Final = EngineSettings()
@@ -111,6 +112,84 @@ class Engine:
                 self._book.drop(handle)
             return len(handles)
 
+    def complete(self, keys: Iterable[str]) -> int:
+        """The jobs with these keys (or ids) are done: their stops leave. Returns how many there were.
+
+        Where the member is now is told by `update_location`.
+        """
+        return self.cancel(keys)
+
+    def move(self, key: str, worker: str, *, day: int | None = None, position: int | None = None) -> Decision:
+        """A dispatcher gives a stop to a member (or to another day or place of the route); nothing keeps it out.
+
+        Args:
+            key: the stop's key or id.
+            worker: username of the member who gets it.
+            day: YYYYMMDD, 0 for the member's today, None for the day that it is on.
+            position: place in the route, from 0; never before a stop under way; None: by the order of stops.
+
+        Returns:
+            The figures of the stop in its new place, `preassigned`.
+
+        Raises:
+            EngineError: there is no such stop, member or day, or the day is past for the member.
+        """
+        with self._lock:
+            return move_stop(self._book, key, self._member(worker), worker, day, position)
+
+    def reassign(self, job: Mapping[str, Any], *, now: float | None = None, reasons: bool = False) -> Decision:
+        """Offer a job to the next best: its stop leaves, and everybody but its present member is considered.
+
+        Args:
+            job: the job in Hellotracks' field names, with its `uidSecondary`; the member it names is not asked again either.
+            now: Unix seconds, the engine's own when None.
+            reasons: give the reasons when nobody takes it (the present member counts as `excluded`).
+
+        Returns:
+            The decision. With nobody found the job has no stop any more.
+
+        Raises:
+            EngineError: a field cannot be read; nothing has changed.
+        """
+        read = read_job(0, job)
+        moment = None if now is None else _moment(now)
+        with self._lock:
+            if moment is not None:
+                self._book.advance(moment)
+            return decide_batch(self._book, [without_holder(self._book, read)], reasons=reasons)[0]
+
+    def update_location(self, worker: str, lat: float, lng: float, *, seen_s: float | None = None) -> None:
+        """A member is somewhere else now; searches find it there at once.
+
+        Args:
+            worker: username.
+            lat: degrees.
+            lng: degrees; a place that is none (NaN, out of range, 0/0) makes the location unknown.
+            seen_s: Unix seconds of the fix, the engine's `now` when None.
+
+        Raises:
+            EngineError: there is no such member.
+        """
+        with self._lock:
+            self._book.put_location(self._member(worker), lat, lng, self.now if seen_s is None else seen_s)
+
+    def update_member(self, record: Mapping[str, Any]) -> None:
+        """A newer record of a member (one of the `accounts` of a `getaccounts` reply), or a new member, who comes last in input order.
+
+        The stops of a known member stay.
+        """
+        with self._lock:
+            self._book.put_member(record)
+
+    def advance(self, now: float) -> None:
+        """Let time go on without deciding anything: days start later, locations age, a new day begins.
+
+        Stops of days that passed for everybody the day before yesterday or earlier are forgotten.
+        """
+        moment = _moment(now)
+        with self._lock:
+            self._book.advance(moment)
+
     def route(self, worker: str, day: int) -> list[RouteStop]:
         """A member's day route as it stands.
 
@@ -144,7 +223,7 @@ class Engine:
         return member
 
 
-def _moment(now: float) -> float:
+def _moment(now: object) -> float:
     if isinstance(now, bool) or not isinstance(now, int | float) or not 0 <= now <= LAST_MOMENT:
         raise EngineError(f"must be Unix seconds, not {now!r}", field="now")
     return float(now)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from engine.fleet import Fleet, Traits
-from engine.index import enter, gather_all, plant, rebuild_slots, relocate, take_out
+from engine.index import enter, gather_all, plant, rebuild_slots, relocate, take_out, tick
 from engine.job import Job
 from engine.member import Member
 from engine.records import job_records
-from engine.state import SLOT, Ints, Records, State, new_state, with_capacity, with_pool, with_rows, with_words
+from engine.state import Ints, Records, State, new_state, with_capacity, with_pool, with_rows, with_words
 
 SPREAD = 16
 """A tree is planted anew when one in so many of its members has left its branch."""
@@ -93,13 +94,21 @@ class Days:
         else:
             self.enter(job_records([job], handle), [row * self.capacity + member], behind_floor=False)
 
-    def enter(self, jobs: Records, slots: list[int], *, behind_floor: bool) -> None:
-        """Put each job into its slot by the order of stops."""
+    def enter(self, jobs: Records, slots: list[int], *, behind_floor: bool, position: int | None = None) -> None:
+        """Put each job into its slot, at a position (behind the stop under way) or by the order of stops."""
         targets = np.array(slots, dtype=np.int64)
         which = np.arange(len(jobs), dtype=np.int64)
+        at = -1 if position is None else max(position, 0)
         done = 0
-        while (done := enter(self.state, jobs, which, targets, behind_floor, done)) < len(which):
+        while (done := enter(self.state, jobs, which, targets, behind_floor, at, done)) < len(which):
             self.grow_pool()
+
+    def stop(self, day: int, member: int, handle: int) -> Any:
+        """A stop of a route, as a STOP record."""
+        s = self.slot(day, member)
+        slot = self.state.slots[s]
+        route = self.state.stops[slot["offset"] : slot["offset"] + slot["n"]]
+        return route[route["handle"] == handle][0]
 
     def grow_pool(self) -> None:
         """Twice as much room for stops."""
@@ -121,19 +130,24 @@ class Days:
         """
         if now == self.now:
             return False
-        before, self.now = self.today, now
-        self.today, _ = self.fleet.clocks(now)
-        touched = range(
-            min(before.min(initial=0), self.today.min(initial=0)),
-            max(before.max(initial=0), self.today.max(initial=0)) + 1,
-        )
-        for day in self.rows:
-            if day in touched:
-                self._fill(day, everybody=False)
-        if np.array_equal(before, self.today):
-            return False
-        self._today_rows = None
-        return True
+        since, before, self.now = self.now, self.today, now
+        self.today, clocks = self.fleet.clocks(now)
+        new_day = not np.array_equal(before, self.today)
+        if new_day or now < since or self.fleet.overrides(since):
+            first = min(before.min(initial=0), self.today.min(initial=0))
+            last = max(before.max(initial=0), self.today.max(initial=0))
+            for day in self.rows:
+                if first <= day <= last:
+                    self._fill(day, everybody=False)
+        else:
+            for day in np.unique(self.today):
+                if int(day) in self.rows:
+                    tick(self.state, self.rows[int(day)], clocks)
+            for i in self.fleet.expired(since, now):
+                self.locate(i)
+        if new_day:
+            self._today_rows = None
+        return new_day
 
     def close(self, days: Iterable[int]) -> None:
         """Give up the rows of days that are over; their stops must have been taken out."""
@@ -190,8 +204,6 @@ class Days:
         begin = row * self.capacity
         slots = self.state.slots[begin : begin + self.count]
         fresh = slots.copy()
-        if everybody:
-            fresh = np.zeros(self.count, dtype=SLOT)
         self.fleet.fill(fresh, day, self.now)
         moved = (fresh["lat"] != slots["lat"]) | (fresh["lng"] != slots["lng"]) | (fresh["placed"] != slots["placed"])
         moved &= (fresh["placed"] | slots["placed"]) != 0

@@ -1,4 +1,5 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
+# mypy: disable-error-code="no-any-return, arg-type"
 """Does a job fit a slot's day, where best, and if not, why not: the exact test at the end of every search."""
 
 from __future__ import annotations

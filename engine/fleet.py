@@ -152,6 +152,7 @@ class Fleet:
             start[k] = np.fmin(start[k], clock[k])
             end[k] = np.fmax(end[k], max(until, clock[k]))
         begins = np.fmax(np.fmax(start, table["departure_s"]), 0.0)
+        slots["begin"] = begins
         begins = np.where(is_today, np.maximum(begins, clock), begins)
         slots["start"] = begins
         slots["shift_end"] = np.where(np.isnan(end), 0.0, end)
@@ -164,6 +165,15 @@ class Fleet:
         if np.isnan(place[0]):
             return 0.0, 0.0, -1
         return float(np.radians(place[0])), float(np.radians(place[1])), 1
+
+    def expired(self, since: float, now: float) -> list[int]:
+        """Members whose live location was fresh at `since` and is too old at `now`."""
+        fresh_until = self.table["seen_s"] + (self.settings.max_location_age_s + 1e-6)
+        return [int(i) for i in np.flatnonzero((fresh_until >= since) & (fresh_until < now))]
+
+    def overrides(self, since: float) -> bool:
+        """Somebody's working hours are ignored at a moment from `since` on."""
+        return bool((self.table["until_s"] > since).any())
 
     def _references(self, table: npt.NDArray[Any], is_today: npt.NDArray[np.bool_], now: float) -> Floats:
         """Where each member's day starts, degrees, NaN for nowhere, (members, 2)."""

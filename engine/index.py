@@ -14,7 +14,8 @@ from sklearn.neighbors import BallTree
 
 from engine._jit import kernel
 from engine.room import measure_room
-from engine.route import insert, measure, rebuild, remove, reserve, retime, sorted_position
+from engine.route import EPS, insert, measure, rebuild, remove, reserve, retime, sorted_position
+from engine.sphere import Floats
 from engine.state import COLUMNS, LEAF_SIZE, Ints, Records, State
 
 
@@ -86,8 +87,9 @@ def gather_leaf(state: State, row: int, k: int) -> None:
         node.fewest = min(node.fewest, slot.n)
         drop, pick = spare(state, s)
         node.drop, node.pick = max(node.drop, drop), max(node.pick, pick)
+        mine, theirs = node_room[k], room[s]
         for c in range(COLUMNS):
-            node_room[k, c] = max(node_room[k, c], room[s, c])
+            mine[c] = max(mine[c], theirs[c])
         for w in range(state.traits.shape[1]):
             state.node_traits[k, w] |= state.traits[member, w]
 
@@ -116,8 +118,9 @@ def gather_node(state: State, first: int, k: int) -> None:
     node.per_m, node.early, node.free = min(a.per_m, b.per_m), min(a.early, b.early), max(a.free, b.free)
     node.drop, node.pick, node.leg_max = max(a.drop, b.drop), max(a.pick, b.pick), max(a.leg_max, b.leg_max)
     node.fewest = min(a.fewest, b.fewest)
+    mine, lower, upper = node_room[up], node_room[left], node_room[right]
     for c in range(COLUMNS):
-        node_room[up, c] = max(node_room[left, c], node_room[right, c])
+        mine[c] = max(upper[c], lower[c])
     for w in range(node_traits.shape[1]):
         node_traits[up, w] = node_traits[left, w] | node_traits[right, w]
 
@@ -143,8 +146,7 @@ def settle(state: State, s: int) -> None:
 def relocate(state: State, s: int, lat: float, lng: float, placed: int) -> bool:
     """Move a slot's reference position (radians) and mend its route and the index; True when it left its branch of the tree."""
     slot = state.slots[s]
-    if placed < 0:
-        placed = 0
+    placed = max(placed, 0)
     if slot.placed == placed and (placed == 0 or (slot.lat == lat and slot.lng == lng)):
         return False
     flat = cos(lat)
@@ -197,14 +199,40 @@ def take_out(state: State, s: int, handle: int) -> int:
 
 
 @kernel
-def enter(state: State, jobs: Records, which: Ints, targets: Ints, behind_floor: bool, begin: int) -> int:
-    """Put jobs into their slots by the order of stops; returns where it stopped for want of room in the pool."""
+def enter(state: State, jobs: Records, which: Ints, targets: Ints, behind_floor: bool, at: int, begin: int) -> int:
+    """Put jobs into their slots at position `at`, or by the order of stops when it is negative.
+
+    Returns:
+        `len(which)`, or where it stopped for want of room in the pool.
+    """
     for k in range(begin, len(which)):
         s = targets[k]
         if not reserve(state, s):
             return k
-        put_in(state, s, sorted_position(state, s, jobs, which[k], behind_floor), jobs, which[k])
+        if at < 0:
+            position = sorted_position(state, s, jobs, which[k], behind_floor)
+        else:
+            position = min(max(at, state.slots[s].floor), state.slots[s].n)
+        put_in(state, s, position, jobs, which[k])
     return len(which)
+
+
+@kernel
+def tick(state: State, row: int, clocks: Floats) -> None:
+    """Let the days of a row whose members stand at their today start at `clocks` (seconds, by member) at the earliest."""
+    capacity = len(state.traits)
+    for member in range(len(clocks)):
+        s = row * capacity + member
+        slot = state.slots[s]
+        start = max(slot.begin, clocks[member])
+        if not slot.today or start == slot.start:
+            continue
+        slot.start = start
+        slot.on_shift = start < slot.shift_end - EPS
+        slot.open = 1 if slot.placed and slot.eligible and slot.on_shift and not slot.past else 0
+        retime(state.slots, state.stops, s)
+        measure_room(state, s)
+    gather_all(state, row)
 
 
 @kernel

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from engine.clock import day_ordinal
 from engine.errors import EngineError
-from engine.member import coordinates, fold, text
+from engine.json_value import coordinates, is_amount, number, positive, text
+from engine.member import fold
 
 ON_SITE_S: Final = 720.0
 """Time on site when a job names none, seconds (the API's own default)."""
@@ -121,9 +122,7 @@ def read_stop(record: Mapping[str, Any]) -> Job | None:
     ):
         return None
     raw_day = get("day")
-    day = (
-        int(raw_day) if isinstance(raw_day, str) and raw_day.isascii() and raw_day.isdigit() else int(_number(raw_day))
-    )
+    day = int(raw_day) if isinstance(raw_day, str) and raw_day.isascii() and raw_day.isdigit() else int(number(raw_day))
     if day <= 0 or day_ordinal(day) is None:
         return None
     username = text(get("worker")) or text(get("assigneeUsername"))
@@ -143,13 +142,13 @@ def read_stop(record: Mapping[str, Any]) -> Job | None:
         lng=spot[1] if spot else math.nan,
         opens_s=0.0 if opens is None else opens,
         closes_s=math.inf if closes is None else closes,
-        on_site_s=float(on_site) if _is_amount(on_site) else ON_SITE_S,
-        drop=max(_number(get("itemsToDropoff")), 0.0),
-        pick=max(_number(get("itemsToPickup")), 0.0),
+        on_site_s=float(on_site) if is_amount(on_site) else ON_SITE_S,
+        drop=positive(get("itemsToDropoff")),
+        pick=positive(get("itemsToPickup")),
         priority=PRIORITY,
-        number=_last(_number(get("number"))),
-        scheduled=_last(_number(get("scheduledStart"))),
-        created=max(_number(get("tsCreated")), 0.0),
+        number=_last(number(get("number"))),
+        scheduled=_last(number(get("scheduledStart"))),
+        created=positive(get("tsCreated")),
         team=0,
         skills=(),
         excluded=(),
@@ -200,13 +199,9 @@ def _whole(index: int, field: str, value: object, default: int, *, floor: int | 
 def _amount(index: int, field: str, value: object, default: float) -> float:
     if value is None:
         return default
-    if not _is_amount(value):
+    if not is_amount(value):
         _refuse(index, field, f"must be a number, 0 or above, not {value!r}")
-    return float(value)  # type: ignore[arg-type]
-
-
-def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    return float(value)
 
 
 def _key(index: int, value: object) -> str | None:
@@ -239,12 +234,6 @@ def _custom(index: int, job: Mapping[str, Any], name: str) -> list[str]:
     if isinstance(value, list | tuple):
         return [str(part) for part in value]
     return str(value).split(",")
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return 0.0
-    return float(value)
 
 
 def _last(value: float) -> float:

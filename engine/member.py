@@ -9,6 +9,7 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from engine.clock import find_zone
+from engine.json_value import coordinates, is_amount, is_number, positive, text
 from engine.settings import EngineSettings, read_default_shift
 from engine.shift import Week, read_week, span
 
@@ -170,34 +171,9 @@ def place(record: object, lat: str, lng: str) -> Place | None:
     return coordinates(record.get(lat), record.get(lng))
 
 
-def coordinates(lat: object, lng: object) -> Place | None:
-    """Two values as a place; None when they are none (NaN fails both comparisons)."""
-    if not _is_number(lat) or not _is_number(lng):
-        return None
-    if not (-90 <= lat <= 90 and -180 <= lng <= 180) or (lat == 0 and lng == 0):  # type: ignore[operator]
-        return None
-    return float(lat), float(lng)  # type: ignore[arg-type]
-
-
 def fold(value: str) -> str:
     """A text for comparison: trimmed, without regard to case."""
     return value.strip().casefold()
-
-
-def text(value: object) -> str | None:
-    """A non-empty text (a number is written out), else None."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value else None
-
-
-def positive(value: object) -> float:
-    """A finite number above 0, else 0.0."""
-    return float(value) if _is_number(value) and 0 < value < math.inf else 0.0  # type: ignore[operator,arg-type]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _folded(values: Iterable[object]) -> frozenset[str]:
@@ -205,7 +181,7 @@ def _folded(values: Iterable[object]) -> frozenset[str]:
 
 
 def _team_id(value: object) -> int | None:
-    return int(value) if _is_number(value) and value == int(value) else None  # type: ignore[call-overload,no-any-return]
+    return int(value) if is_number(value) and math.isfinite(value) and value == int(value) else None
 
 
 def _team_list(value: object) -> list[int]:
@@ -232,9 +208,7 @@ def _seen(location: object) -> float:
 
 
 def _start_minutes(value: object) -> float:
-    if not _is_number(value) or not 0 <= value < math.inf:  # type: ignore[operator]
-        return -1.0
-    return float(value) * 60.0  # type: ignore[arg-type]
+    return float(value) * 60.0 if is_amount(value) else -1.0
 
 
 def _speed(mode: object) -> float:

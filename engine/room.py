@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917 - kernels take positional arguments
 """What a slot could still take, and when: necessary conditions only, for the search to skip whoever cannot take a job.
 
 For the gap between two stops let `e` be the end of the one, `l` the latest start of the other and `t` the leg between them. Work of `o`

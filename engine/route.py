@@ -1,4 +1,5 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
+# mypy: disable-error-code="no-any-return, arg-type"
 """The day route of a slot: times forward, latest starts backward, loads; stops in and out.
 
 For every stop the route keeps the earliest start and the *latest* start at which everything behind it is still as good as it stands

@@ -1,4 +1,5 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
+# mypy: disable-error-code="no-any-return, arg-type"
 """Which member gets a job: the tree is walked nearest branch first, and branches where nobody can take it are skipped whole.
 
 Exact: a branch is skipped only on a bound that no member below can beat (with a margin for rounding), and every member that
@@ -36,7 +37,8 @@ def chord_to_box(
 @kernel
 def detour_bound(away: float, leg_max: float, round_trip: bool) -> float:
     """Least travel that a job `away` seconds from every place of a day adds: between two stops it is a detour from a leg of at most
-    `leg_max`, behind the last one (unless the day ends at a place: `round_trip`) just the way there."""
+    `leg_max`, behind the last one (unless the day ends at a place: `round_trip`) just the way there.
+    """
     return max(2.0 * away - leg_max, 0.0) if round_trip else max(min(away, 2.0 * away - leg_max), 0.0)
 
 

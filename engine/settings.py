@@ -55,7 +55,8 @@ class EngineSettings:
         _one_of("policy", self.policy, POLICIES)
         _one_of("working_hours_unit", self.working_hours_unit, ("hhmm", "minutes"))
         _one_of("stale_location", self.stale_location, ("use", "ignore"))
-        if not isinstance(self.timezone, str) or find_zone(self.timezone) is None:
+        zone: object = self.timezone
+        if not isinstance(zone, str) or find_zone(zone) is None:
             raise EngineError(f"{self.timezone!r} is no known time zone", field="timezone")
         read_default_shift(self.default_shift)
         if not _number(self.circuity) or self.circuity <= 0:
@@ -64,18 +65,19 @@ class EngineSettings:
             value = getattr(self, name)
             if not _number(value) or value < 0:
                 raise EngineError(f"must be 0 or above, not {value!r}", field=name)
-        cap = self.max_jobs_per_day
+        cap: object = self.max_jobs_per_day
         if isinstance(cap, bool) or not isinstance(cap, int) or cap < 0:
             raise EngineError(f"must be a whole number, 0 or above, not {cap!r}", field="max_jobs_per_day")
         _texts("assignable_roles", self.assignable_roles)
         _texts("unavailable_labels", self.unavailable_labels)
-        if not isinstance(self.member_skills, Mapping):
+        listed: object = self.member_skills
+        if not isinstance(listed, Mapping):
             raise EngineError("must map usernames to skills", field="member_skills")
-        for skills in self.member_skills.values():
+        for skills in listed.values():
             _texts("member_skills", skills)
 
 
-def read_default_shift(text: str) -> tuple[int, int]:
+def read_default_shift(text: object) -> tuple[int, int]:
     """`HH:MM-HH:MM` as (start, end) in seconds; an end before or at the start lies on the next day.
 
     "00:00-00:00" is a day off and comes back as (0, 0).

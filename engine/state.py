@@ -24,8 +24,8 @@ def _fields(*groups: tuple[str, str]) -> np.dtype[Any]:
 SLOT: Final = _fields(
     # Reference position; end of the route; seconds per metre of travel.
     ("f8", "x y z lat lng cos ex ey ez elat elng ecos per_m"),
-    # Start of the day, end of the shift, end of the day as it stands, travel to the route's end (seconds).
-    ("f8", "start shift_end end end_leg"),
+    # Start of the day without and with regard to now, end of the shift, end of the day as it stands, travel to the route's end (s).
+    ("f8", "begin start shift_end end end_leg"),
     # Items: the vehicle's limit (0: none), on board at the start, at the end, at most.
     ("f8", "capacity load0 load1 load_max"),
     # Bounds for the search: box around all places of the day, longest leg, longest time between two stops, earliest departure.
