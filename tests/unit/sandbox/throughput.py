@@ -1,6 +1,7 @@
 """How fast a sandbox in its own process creates jobs.
 
-`python -m tests.unit.sandbox.throughput [JOBS] [BATCH]` prints JSON. The figure that counts is the server's own CPU time per job, because the client that drives it needs a core for itself.
+`python -m tests.unit.sandbox.throughput [JOBS] [BATCH]` prints JSON. The figure that counts is the server's own CPU
+time per job, because the client that drives it needs a core for itself.
 """
 
 from __future__ import annotations
