@@ -24,6 +24,8 @@ MEANING: dict[str, str] = {
     "settle.done": "the outcome of a request is durable",
     "settle.unknown": "it is durable that the outcome of a request is not known",
     "settle.split": "a refused batch is given back, to go out in halves",
+    "settle.shrink": "a batch that was too large is given back",
+    "settle.stop": "the key was refused, the batch is given back",
     "lookup.claimed": "unknown jobs are claimed, nobody was asked",
     "lookup.answered": "a look-up is back, nothing of it is written",
     "lookup.written": "what a look-up found is durable",

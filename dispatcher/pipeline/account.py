@@ -12,6 +12,7 @@ import msgspec
 from dispatcher.errors import Denied
 from dispatcher.flow import AccountGate, parse_limits
 from dispatcher.hellotracks import HellotracksClient
+from dispatcher.model import points
 from dispatcher.model.records import Change
 from dispatcher.model.state import State
 from dispatcher.pipeline.assigner import Assigner, AssignRules
@@ -167,6 +168,7 @@ class AccountPipeline:
         for task in self._stages[:1]:
             task.cancel()  # the assigner: nothing new is decided while the last requests finish
         await self.sender.drain(within_s=self._grace_s)
+        points.reached("close.drained")
         for task in self._stages:
             task.cancel()
         await asyncio.gather(*self._stages, return_exceptions=True)

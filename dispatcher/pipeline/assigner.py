@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from dispatcher.model import points
 from dispatcher.model.records import AUTOASSIGN, Change, SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.clock import Clock
@@ -73,12 +74,15 @@ class Assigner(Stage):
         )
         if not jobs:
             return False
+        points.reached("assign.claimed")
         try:
             changes = await self.decide(jobs)
         except BaseException:
             await self.spool.release([job.seq for job in jobs])
             raise
+        points.reached("assign.decided")
         await self._journal.write(changes)
+        points.reached("assign.written")
         return True
 
     async def decide(self, jobs: Sequence[SpooledJob]) -> list[Change]:

@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from dispatcher.errors import DispatcherError, FieldError, InvalidJobs
+from dispatcher.model import points
 from dispatcher.model.job import JobReader, named
 from dispatcher.model.key import new_key
 from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE, Accepted, Change, NewJob, Receipt
@@ -89,7 +90,9 @@ class Dispatcher:
         return f"<Dispatcher {self.account} → {self.settings.base_url}, spool {self.settings.spool}, {state}>"
 
     async def __aenter__(self) -> Self:
+        points.reached("open.before")
         self.recovered = await self._spool.open(now=self._clock.now())
+        points.reached("open.recovered")
         try:
             self._pipeline = AccountPipeline(
                 self.settings, spool=self._spool, clock=self._clock, rng=self._rng, files=self._files
@@ -110,10 +113,12 @@ class Dispatcher:
         pipeline, self._pipeline = self._pipeline, None
         if pipeline is None:
             return
+        points.reached("close.before")
         try:
             await pipeline.stop()
         finally:
             await self._spool.close()
+        points.reached("close.after")
 
     @property
     def pipeline(self) -> AccountPipeline:
@@ -190,7 +195,9 @@ class Dispatcher:
         pipeline = self.pipeline
         rows: list[Accepted] = []
         for first in range(0, len(jobs), ACCEPT_JOBS):
+            points.reached("accept.before")
             rows += await self._spool.accept(self.account, jobs[first : first + ACCEPT_JOBS], now=self._clock.now())
+            points.reached("accept.after")
             pipeline.accepted()
         return rows
 

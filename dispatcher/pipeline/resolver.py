@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from dispatcher.errors import Denied, OutcomeUnknown, Rejected, RemoteError
 from dispatcher.hellotracks import HellotracksClient, RemoteJob, carries
+from dispatcher.model import points
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.clock import Clock
@@ -56,6 +57,7 @@ class Resolver(Stage):
         jobs = await self.spool.claim(self.account, limit=LOOK_UP_JOBS, now=self.clock.now(), states=(State.UNKNOWN,))
         if not jobs:
             return False
+        points.reached("lookup.claimed")
         by_day: dict[int, list[SpooledJob]] = {}
         for job in jobs:
             by_day.setdefault(job.day, []).append(job)
@@ -84,7 +86,9 @@ class Resolver(Stage):
             if job.key in remote
         }
         settlement = looked_up(jobs, found, now=self.clock.now(), rules=self._rules, rng=self._rng)
+        points.reached("lookup.answered")
         await self._journal.write(settlement.changes)
+        points.reached("lookup.written")
         if settlement.freed:
             await self._fleet.free(settlement.freed)
 

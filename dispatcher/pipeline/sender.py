@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dispatcher.errors import Denied, NotSent, OutcomeUnknown, Rejected, RemoteError, Throttled
 from dispatcher.flow import RetryBudget
 from dispatcher.hellotracks import HellotracksClient, with_worker
+from dispatcher.model import points
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.batches import Batch, Outbox
@@ -130,12 +131,15 @@ class Sender(Stage):
             self.outbox.put(
                 await self.spool.claim(self.account, limit=room, now=self.clock.now(), states=(State.ASSIGNED,))
             )
+            points.reached("send.claimed")
 
     async def _send(self, batch: Batch, started: float) -> None:
         error: BaseException | None = asyncio.CancelledError()
         self.in_flight += 1
         try:
+            points.reached("send.before")
             await self._journal.write([start(batch.jobs, now=self.clock.now(), rules=self._rules)])
+            points.reached("send.written")
             self.tally.requests += 1
             self.tally.jobs += len(batch.jobs)
             try:
@@ -157,6 +161,7 @@ class Sender(Stage):
         finally:
             self.in_flight -= 1
             self._turnstile.leave(started, error)
+        points.reached("send.answered")
         await self._settle(batch, settlement, error)
 
     async def _settle(self, batch: Batch, settlement: Settlement, error: BaseException | None) -> None:
@@ -177,6 +182,7 @@ class Sender(Stage):
             case _:
                 pass
         await self._journal.write(settlement.changes)
+        points.reached("settle.unknown" if isinstance(error, OutcomeUnknown) else f"settle.{settlement.then}")
         if settlement.freed:
             await self._fleet.free(settlement.freed)
         self.wake()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatcher.errors import SpoolError, SpoolFull
+from dispatcher.model import points
 from dispatcher.model.records import Accepted, Change, NewJob
 from dispatcher.spool.accepting import accept
 from dispatcher.spool.ledger import Effects, Ledger
@@ -173,7 +174,9 @@ class Writer(threading.Thread):
         for operation in group:
             if isinstance(operation, Applying):
                 answers.append((operation, self._apply(ledger, effects, operation, careful=careful)))
+        points.reached("commit.before")
         self._connection.commit()
+        points.reached("commit.after")
         self._ledger = ledger
         return answers, effects
 
