@@ -20,7 +20,7 @@ from dispatcher.spool.statements import SQL
 _SENDING = CODE[State.SENDING]
 _UNKNOWN = CODE[State.UNKNOWN]
 _LAST_UNSETTLED = CODE[State.HELD]
-CHECKPOINT_BYTES = 32 << 20
+CHECKPOINT_BYTES = 64 << 20
 """The log is copied into the file when it has grown to this: large enough that pages rewritten by one move after
 another are copied once, small enough to take well under a second."""
 
