@@ -3,8 +3,8 @@
     python -m benchmarks.spool --json
 
 The reference is what one writes first: one table, `executemany`, one commit per chunk, in one thread that nothing
-disturbs. The spool does more for each row (versions, counters, claims, an index for what is due) from an event loop that stays free,
-and is also measured beside a loop that is busy with other work for half of the time, and for all of it.
+disturbs. The spool does more for each row (versions, counters, claims, an index for what is due), keeps the event loop
+free, and is also measured beside a loop that is busy with other work for half of the time, and for all of it.
 """
 
 from __future__ import annotations
