@@ -8,7 +8,7 @@ jobs of one half stay together and away from all others until the bad one is alo
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,6 +46,10 @@ class Batch:
     @property
     def seqs(self) -> list[int]:
         return [job.seq for job in self.jobs]
+
+    def without(self, seqs: Container[int]) -> Batch:
+        """The batch without the jobs of these rows."""
+        return Batch(self.lane, tuple(job for job in self.jobs if job.seq not in seqs))
 
 
 def lane_of(job: SpooledJob, group: int = 0) -> Lane:

@@ -37,19 +37,22 @@ class Journal:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
-    async def write(self, changes: Sequence[Change]) -> None:
-        """Write all changes in one transaction, again and again until the store takes them."""
+    async def write(self, changes: Sequence[Change]) -> set[int]:
+        """Write all changes in one transaction, again and again until the store takes them.
+
+        Returns the rows that were left alone, because somebody else had moved them meanwhile.
+        """
         if not changes:
-            return
+            return set()
         while True:
             try:
-                skipped = await self._spool.apply(changes, now=self._clock.now())
+                skipped = set(await self._spool.apply(changes, now=self._clock.now()))
             except SpoolError as error:
                 _log.error("the spool refused a change, trying again in %.0f s: %s", RETRY_S, error)
                 await asyncio.sleep(RETRY_S)
             else:
-                self._tell(changes, set(skipped))
-                return
+                self._tell(changes, skipped)
+                return skipped
 
     def _tell(self, changes: Sequence[Change], skipped: set[int]) -> None:
         if skipped:

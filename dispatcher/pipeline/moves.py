@@ -18,6 +18,8 @@ from dispatcher.model.state import State
 
 REFUSALS_TO_REJECT = 3
 """how often a job is refused alone before it is believed: a server that stumbles once must not cost a good job"""
+COMMIT_S = 1.0
+"""how long the write before a request may take; a request whose write took longer does not go out"""
 LOOK_UP_DELAY_S = 0.2
 """a closed connection says that the server is through with the request; this lets its commit become visible"""
 
@@ -58,7 +60,8 @@ class Settlement:
 def start(jobs: Sequence[SpooledJob], *, now: float, rules: DeliveryRules) -> Change:
     """The write before the request goes out.
 
-    After a crash the jobs read as unknown, and `settle_by` says from when a look-up that finds nothing is final.
+    After a crash the jobs read as unknown, and `settle_by` says from when a look-up that finds nothing is final: the
+    write, the request and what the server does after its client has gone all fit in before. See `may_go`.
     """
     return Change(
         seqs=[job.seq for job in jobs],
@@ -66,8 +69,16 @@ def start(jobs: Sequence[SpooledJob], *, now: float, rules: DeliveryRules) -> Ch
         expect=(State.ASSIGNED,),
         add_attempts=1,
         sent_at=now,
-        settle_by=now + rules.request_timeout_s + rules.unknown_grace_s,
+        settle_by=now + COMMIT_S + rules.request_timeout_s + rules.unknown_grace_s,
     )
+
+
+def may_go(started: float, *, now: float) -> bool:
+    """Whether a request may go out now, when the write of its `start` began at `started`.
+
+    A store that was slow (or a full disk, on which the write was repeated) has used up time that `settle_by` counts on.
+    """
+    return now <= started + COMMIT_S
 
 
 def answered(jobs: Sequence[SpooledJob], ids: Sequence[str | None], *, now: float) -> Settlement:
@@ -134,6 +145,7 @@ def looked_up(
     jobs: Sequence[SpooledJob],
     found: Mapping[str, str | None],
     *,
+    asked_at: float,
     now: float,
     rules: DeliveryRules,
     rng: random.Random,
@@ -144,6 +156,7 @@ def looked_up(
         jobs: the jobs that were looked up.
         found: per key that the server has with this very content, its `id`; None for one that it has with other
             content. Keys that the server does not have are absent.
+        asked_at: Unix seconds before the question went out: the answer says nothing about anything later.
         now: Unix seconds.
         rules: see `DeliveryRules`.
         rng: jitter.
@@ -155,7 +168,7 @@ def looked_up(
         remote_id = found.get(job.key)
         if remote_id is not None:
             confirmed.append((job.seq, remote_id))
-        elif now < job.settle_by:
+        elif asked_at < job.settle_by:
             early.append(job)
         else:
             again.append(job)

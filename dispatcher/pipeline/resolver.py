@@ -66,6 +66,7 @@ class Resolver(Stage):
         return True
 
     async def _resolve(self, day: int, jobs: Sequence[SpooledJob]) -> None:
+        asked_at = self.clock.now()
         try:
             remote = await self._find(day, jobs)
         except RemoteError as error:
@@ -85,7 +86,7 @@ class Resolver(Stage):
             for job in jobs
             if job.key in remote
         }
-        settlement = looked_up(jobs, found, now=self.clock.now(), rules=self._rules, rng=self._rng)
+        settlement = looked_up(jobs, found, asked_at=asked_at, now=self.clock.now(), rules=self._rules, rng=self._rng)
         points.reached("lookup.answered")
         await self._journal.write(settlement.changes)
         points.reached("lookup.written")

@@ -17,7 +17,7 @@ from dispatcher.pipeline.batches import Batch, Outbox
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import FleetView
 from dispatcher.pipeline.journal import Journal
-from dispatcher.pipeline.moves import DeliveryRules, Next, Settlement, answered, failed, start
+from dispatcher.pipeline.moves import DeliveryRules, Next, Settlement, answered, failed, may_go, start
 from dispatcher.pipeline.stage import Stage
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.spool import Spool
@@ -137,32 +137,42 @@ class Sender(Stage):
         error: BaseException | None = asyncio.CancelledError()
         self.in_flight += 1
         try:
+            begun = self.clock.now()
             points.reached("send.before")
-            await self._journal.write([start(batch.jobs, now=self.clock.now(), rules=self._rules)])
+            gone = await self._journal.write([start(batch.jobs, now=begun, rules=self._rules)])
             points.reached("send.written")
-            self.tally.requests += 1
-            self.tally.jobs += len(batch.jobs)
-            try:
-                created = await self._client.create_jobs(
-                    [_body(job) for job in batch.jobs],
-                    autoassign=batch.lane.autoassign,
-                    send_route_change=batch.lane.send_route_change,
-                    is_template=batch.lane.is_template,
-                )
-            except Exception as any_error:  # noqa: BLE001 - whatever it was, the jobs must not be lost
-                remote_error = _as_remote(any_error)
-                error = remote_error
-                self._count(remote_error)
-                settlement = failed(batch.jobs, remote_error, now=self.clock.now(), rules=self._rules, rng=self._rng)
+            batch = batch.without(gone)
+            if not batch.jobs:
+                return
+            if may_go(begun, now=self.clock.now()):
+                settlement, error = await self._exchange(batch)
             else:
-                error = None
-                self._budget.success(self.clock.monotonic())
-                settlement = answered(batch.jobs, [job.id if job else None for job in created], now=self.clock.now())
+                slow = NotSent("the spool took too long to write the attempt")
+                settlement = failed(batch.jobs, slow, now=self.clock.now(), rules=self._rules, rng=self._rng)
         finally:
             self.in_flight -= 1
             self._turnstile.leave(started, error)
         points.reached("send.answered")
         await self._settle(batch, settlement, error)
+
+    async def _exchange(self, batch: Batch) -> tuple[Settlement, RemoteError | None]:
+        """The request itself: what becomes of its jobs, and the failure if it was one."""
+        self.tally.requests += 1
+        self.tally.jobs += len(batch.jobs)
+        try:
+            created = await self._client.create_jobs(
+                [_body(job) for job in batch.jobs],
+                autoassign=batch.lane.autoassign,
+                send_route_change=batch.lane.send_route_change,
+                is_template=batch.lane.is_template,
+            )
+        except Exception as any_error:  # noqa: BLE001 - whatever it was, the jobs must not be lost
+            error = _as_remote(any_error)
+            self._count(error)
+            return failed(batch.jobs, error, now=self.clock.now(), rules=self._rules, rng=self._rng), error
+        self._budget.success(self.clock.monotonic())
+        ids = [job.id if job else None for job in created]
+        return answered(batch.jobs, ids, now=self.clock.now()), None
 
     async def _settle(self, batch: Batch, settlement: Settlement, error: BaseException | None) -> None:
         match settlement.then:

@@ -10,6 +10,7 @@ from dispatcher.errors import Denied, NotSent, OutcomeUnknown, Rejected, RemoteE
 from dispatcher.model.records import Change
 from dispatcher.model.state import MOVES, State
 from dispatcher.pipeline.moves import (
+    COMMIT_S,
     REFUSALS_TO_REJECT,
     DeliveryRules,
     Next,
@@ -18,6 +19,7 @@ from dispatcher.pipeline.moves import (
     failed,
     look_up_failed,
     looked_up,
+    may_go,
     start,
 )
 from tests.unit.pipeline.jobs import spooled
@@ -39,7 +41,13 @@ def only(settlement: Settlement) -> Change:
 def test_the_attempt_is_written_before_the_request_with_the_time_it_may_still_be_at_work() -> None:
     change = start(PAIR, now=NOW, rules=RULES)
     assert (change.to, change.expect, list(change.seqs)) == (State.SENDING, (State.ASSIGNED,), [1, 2])
-    assert (change.sent_at, change.settle_by, change.add_attempts) == (NOW, NOW + 15.0, 1)
+    assert (change.sent_at, change.settle_by, change.add_attempts) == (NOW, NOW + 10.0 + 5.0 + COMMIT_S, 1)
+
+
+def test_a_request_whose_write_took_too_long_does_not_go_out() -> None:
+    """After a crash, a look-up must not become final while the server may still be at work."""
+    assert may_go(NOW, now=NOW + COMMIT_S)
+    assert not may_go(NOW, now=NOW + COMMIT_S + 0.001)
 
 
 def test_jobs_in_the_answer_are_confirmed_with_their_id() -> None:
@@ -100,7 +108,7 @@ def test_a_single_job_that_is_too_large_is_rejected() -> None:
 
 def look(found: dict[str, str | None], **fields: float) -> list[Change]:
     job = spooled(1, state=State.UNKNOWN, **fields)
-    return looked_up([job], found, now=NOW, rules=RULES, rng=random.Random(1)).changes
+    return looked_up([job], found, asked_at=NOW, now=NOW, rules=RULES, rng=random.Random(1)).changes
 
 
 def test_a_job_that_is_found_is_confirmed() -> None:
@@ -114,6 +122,13 @@ def test_a_job_that_is_not_there_yet_is_looked_up_again_while_the_server_may_be_
     assert NOW < change.next_at <= NOW + 1.0
 
 
+def test_an_answer_says_nothing_about_what_came_after_the_question() -> None:
+    """Asked while the server might be at work, answered when it might not: the job may have arrived in between."""
+    job = spooled(1, state=State.UNKNOWN, settle_by=NOW, attempts=1)
+    settlement = looked_up([job], {}, asked_at=NOW - 0.1, now=NOW + 0.1, rules=RULES, rng=random.Random(1))
+    assert only(settlement).to is State.UNKNOWN
+
+
 def test_a_job_that_is_finally_not_there_is_sent_again() -> None:
     (change,) = look({}, settle_by=NOW, attempts=1)
     assert change.to is State.ASSIGNED
@@ -125,7 +140,8 @@ def test_an_older_content_at_the_server_means_sending_again() -> None:
 
 
 def test_retries_end_in_dead_never_in_silence() -> None:
-    settlement = looked_up([spooled(1, attempts=3, worker="ann")], {}, now=NOW, rules=RULES, rng=random.Random(1))
+    job = spooled(1, attempts=3, worker="ann")
+    settlement = looked_up([job], {}, asked_at=NOW, now=NOW, rules=RULES, rng=random.Random(1))
     assert only(settlement).to is State.DEAD
     assert settlement.freed == ["K-1"]
 
