@@ -54,7 +54,7 @@ def demo(*, count: int, size: int, visits: str | None, limits: str, seed: int) -
     """20 000 jobs for 500 members in real cities: validated, spooled, assigned, sent over HTTP, confirmed."""
     from rich.console import Console  # noqa: PLC0415 - help stays fast
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="dispatcher-demo-") as folder:
         sys.exit(_demo(Path(folder), console, count=count, size=size, visits=visits, limits=limits, seed=seed))
 

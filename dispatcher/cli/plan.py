@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from engine import Decision
 
 
+WIDTH_IN_FILES = 200
+"""columns of the table where it does not go to a terminal"""
+
+
 @click.command()
 @click.option("--members", required=True, metavar="FILE", help="A getaccounts reply.")
 @click.option(
@@ -169,7 +173,7 @@ def _table(document: Mapping[str, Any]) -> None:
             table.add_row(
                 row["key"], row["worker"], clock(row["start_s"]), _km(row["distance_m"]), _text(row["position"]), ""
             )
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH_IN_FILES)
     console.print(table)
     summary = document["summary"]
     console.print(
