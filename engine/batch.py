@@ -11,9 +11,11 @@ import numpy as np
 from engine.book import Book
 from engine.clock import day_ordinal
 from engine.decision import MEMBER_REASONS, Decision, Reason
+from engine.deadline import Deadline
 from engine.fit import REASONS
 from engine.job import Job
 from engine.registry import Entry
+from engine.regret import take_by_regret
 from engine.route import figures
 from engine.scan import count_reasons
 from engine.search import decide
@@ -35,6 +37,7 @@ class _Batch:
         self.records, self.needs, self.excluded = book.columns(jobs, self.handle)
         self.found = np.zeros(len(jobs), dtype=FOUND)
         self.seen: set[str] = set()
+        self.deadline = Deadline(book.settings.regret_s)
 
     def run(self, *, reasons: bool) -> list[Decision]:
         jobs = self.jobs
@@ -102,6 +105,8 @@ class _Batch:
         days.ready()
         order = np.array(run, dtype=np.int64)
         detour = book.settings.policy == "least_detour"
+        if book.settings.order == "regret":
+            order = self._by_regret(order)
         done = 0
         while True:
             done = decide(
@@ -115,6 +120,19 @@ class _Batch:
         for i, (*_, member, row, _, _) in zip(run, found[run].tolist(), strict=True):
             if member >= 0:
                 book.registry.add(self.handle + i, Entry(self.jobs[i].key, None, day_of[row], member))
+
+    def _by_regret(self, order: Ints) -> Ints:
+        """Decide the jobs of each priority by regret; returns those for which there was no time."""
+        book = self.book
+        priorities = np.array([self.jobs[i].priority for i in order.tolist()], dtype=np.int64)
+        for priority in np.unique(priorities)[::-1]:
+            left = take_by_regret(
+                book.days, len(book.members), self.records, order[priorities == priority], self.needs, self.excluded,
+                book.settings.policy == "least_detour", *book.caps(), self.found, self.counts, self.first, self.deadline,
+            )  # fmt: skip
+            if len(left):
+                return np.concatenate([left, order[priorities < priority]])
+        return order[:0]
 
     def _decision(self, index: int, best: tuple[Any, ...]) -> Decision:
         distance, added, start, member, _, position, _ = best
@@ -142,7 +160,7 @@ def read_off(book: Book, index: int, job: Job, handle: int) -> Decision:
 
 
 def why_nobody(book: Book, job: Job) -> dict[str, Reason]:
-    """Reasons of the members who cannot take a job, on the routes as they stand."""
+    """Reasons of the members who cannot take a job, on the routes as they stand without it."""
     overall = overall_reason(book, job)
     if overall is not None:
         return overall

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from engine.aside import set_aside
 from engine.batch import decide_batch, why_nobody
 from engine.book import Book
 from engine.clock import day_ordinal
@@ -88,13 +89,17 @@ class Engine:
             return decide_batch(self._book, read, reasons=reasons)
 
     def reasons(self, job: Mapping[str, Any], *, now: float | None = None) -> dict[str, Reason]:
-        """Why members cannot take a job on the routes as they stand; members who could are not counted. Changes nothing."""
+        """Why members cannot take a job on the routes as they stand (without its own stop, if it is one already).
+
+        Members who could take it are not counted. Changes nothing.
+        """
         read = read_job(0, job)
         moment = None if now is None else _moment(now)
         with self._lock:
             if moment is not None:
                 self._book.advance(moment)
-            return why_nobody(self._book, read)
+            with set_aside(self._book, read.key):
+                return why_nobody(self._book, read)
 
     def add_routes(self, jobs: Sequence[Mapping[str, Any]]) -> None:
         """Add saved jobs (the `jobs` of a `getjobs` reply or of a webhook) as stops.

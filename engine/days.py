@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.fleet import Fleet, Traits
-from engine.index import enter, gather_all, plant, rebuild_slots, relocate, take_out, tick
+from engine.index import enter, gather_all, plant, put_in, rebuild_slots, relocate, take_out, tick
 from engine.job import Job
 from engine.member import Member
 from engine.records import job_records
@@ -114,13 +114,17 @@ class Days:
         """Twice as much room for stops."""
         self.state = with_pool(self.state, 2 * len(self.state.stops))
 
-    def take_out(self, day: int, member: int, handle: int) -> None:
-        """Remove a stop from its route."""
+    def take_out(self, day: int, member: int, handle: int) -> int:
+        """Remove a stop from its route; returns where it was, -1 when its day has no row yet."""
         row = self.rows.get(day)
         if row is None:
             self._waiting[day] = [stop for stop in self._waiting[day] if stop[2] != handle]
-        else:
-            take_out(self.state, row * self.capacity + member, handle)
+            return -1
+        return int(take_out(self.state, row * self.capacity + member, handle))
+
+    def put_back(self, stop: Records, slot: int, position: int) -> None:
+        """Undo `take_out`; there is room for the stop, because it was there before."""
+        put_in(self.state, slot, position, stop, 0)
 
     def advance(self, now: float) -> bool:
         """Let time go on (or back): days start later, locations age, days begin and pass.

@@ -12,6 +12,7 @@ from engine.clock import find_zone
 from engine.errors import EngineError
 
 POLICIES: Final = ("nearest", "least_detour")
+ORDERS: Final = ("priority", "regret")
 
 _SHIFT: Final = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
 
@@ -22,6 +23,10 @@ class EngineSettings:
 
     Attributes:
         policy: "nearest" (least distance from the reference position) or "least_detour" (least added travel).
+        order: "priority" (then input order) or "regret" (then what would lose most by waiting), for the jobs of one batch.
+        regret_s: most time that the order "regret" may take of a batch, seconds; what is left then is taken in the order "priority".
+        improve_s: most time to improve the routes after a batch, seconds; 0: they stay as decided.
+        seed: of the random choices in that improvement; the same one gives the same routes unless the time ran out.
         timezone: IANA name of the account's zone, for members without one.
         default_shift: "HH:MM-HH:MM" for members without hours of their own or of a team; an end before the start runs past midnight.
         working_hours_unit: "hhmm" or "minutes", for schedules that can be read both ways.
@@ -39,6 +44,10 @@ class EngineSettings:
     """
 
     policy: str = "nearest"
+    order: str = "priority"
+    regret_s: float = 10.0
+    improve_s: float = 0.0
+    seed: int = 0
     timezone: str = "UTC"
     default_shift: str = "00:00-24:00"
     working_hours_unit: str = "hhmm"
@@ -53,6 +62,7 @@ class EngineSettings:
 
     def __post_init__(self) -> None:
         _one_of("policy", self.policy, POLICIES)
+        _one_of("order", self.order, ORDERS)
         _one_of("working_hours_unit", self.working_hours_unit, ("hhmm", "minutes"))
         _one_of("stale_location", self.stale_location, ("use", "ignore"))
         zone: object = self.timezone
@@ -61,7 +71,7 @@ class EngineSettings:
         read_default_shift(self.default_shift)
         if not _number(self.circuity) or self.circuity <= 0:
             raise EngineError(f"must be above 0, not {self.circuity!r}", field="circuity")
-        for name in ("max_location_age_s", "max_distance_km"):
+        for name in ("max_location_age_s", "max_distance_km", "regret_s", "improve_s"):
             value = getattr(self, name)
             if not _number(value) or value < 0:
                 raise EngineError(f"must be 0 or above, not {value!r}", field=name)
