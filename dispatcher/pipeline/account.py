@@ -15,7 +15,8 @@ from dispatcher.hellotracks import HellotracksClient
 from dispatcher.model import points
 from dispatcher.model.records import Change
 from dispatcher.model.state import State
-from dispatcher.pipeline.assigner import Assigner, AssignRules
+from dispatcher.pipeline.assigner import Assigner
+from dispatcher.pipeline.assigning import AssignRules
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import Fleet, FleetFiles
 from dispatcher.pipeline.journal import Journal

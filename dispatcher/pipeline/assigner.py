@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,33 +9,17 @@ from typing import Any
 import orjson
 
 from dispatcher.model import points
-from dispatcher.model.records import AUTOASSIGN, Change, SpooledJob
+from dispatcher.model.records import Change, SpooledJob
 from dispatcher.model.state import State
+from dispatcher.pipeline.assigning import AssignRules, assign
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import FleetView
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.stage import Stage
 from dispatcher.spool import Spool
 
-_log = logging.getLogger("dispatcher.pipeline")
-
 CHUNK_JOBS = 4096
 """jobs decided in one go: large enough for priority to mean something, small enough to stay in the cache"""
-HOLD_RETRY_S = 15.0
-"""a held job is offered again this often"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssignRules:
-    """How jobs are decided.
-
-    Attributes:
-        engine: False for `policy = "none"`: jobs keep the caller's switches.
-        fallback: `autoassign`, `unassigned` or `hold`.
-    """
-
-    engine: bool
-    fallback: str
 
 
 @dataclass(slots=True)
@@ -44,13 +27,11 @@ class AssignTally:
     """Counters of this process.
 
     Attributes:
-        decided: jobs the engine looked at.
-        assigned: jobs that got a member from it.
+        assigned: jobs that got a member from the engine.
         fallback: jobs that went the way of the fallback.
         preassigned: jobs whose caller named the member.
     """
 
-    decided: int = 0
     assigned: int = 0
     fallback: int = 0
     preassigned: int = 0
@@ -76,7 +57,7 @@ class Assigner(Stage):
             return False
         points.reached("assign.claimed")
         try:
-            changes = await self.decide(jobs)
+            changes = await self._decide(jobs)
         except BaseException:
             await self.spool.release([job.seq for job in jobs])
             raise
@@ -85,78 +66,17 @@ class Assigner(Stage):
         points.reached("assign.written")
         return True
 
-    async def decide(self, jobs: Sequence[SpooledJob]) -> list[Change]:
-        """The changes that carry the decisions on these jobs."""
-        named = [job for job in jobs if job.preassigned]
-        changes: list[Change] = []
-        usable = self._rules.engine and await self._fleet.ready({job.day for job in jobs})
-        found: list[tuple[SpooledJob, str, str]] = []
-        left: list[SpooledJob] = []
-        if usable:
-            bodies = [_engine_job(job) for job in jobs]
-            decisions = await self._fleet.decide(bodies)
-            for job, decision in zip(jobs, decisions, strict=True):
-                if job.preassigned:
-                    continue
-                if decision.worker is None:
-                    left.append(job)
-                else:
-                    found.append((job, decision.worker, _note(decision)))
-            self.tally.decided += len(found) + len(left)
-        else:
-            left = [job for job in jobs if not job.preassigned]
-        self.tally.assigned += len(found)
-        self.tally.preassigned += len(named)
-        self.tally.fallback += len(left)
-        expect = (State.ACCEPTED, State.HELD)
-        if named:
-            changes.append(Change(seqs=[job.seq for job in named], to=State.ASSIGNED, expect=expect, autoassign=False))
-        if found:
-            changes.append(
-                Change(
-                    seqs=[job.seq for job, _, _ in found],
-                    to=State.ASSIGNED,
-                    expect=expect,
-                    workers=[worker for _, worker, _ in found],
-                    notes=[note for _, _, note in found],
-                    autoassign=False,
-                )
-            )
-        changes.extend(self._fall_back(left, expect))
-        return changes
-
-    def _fall_back(self, jobs: Sequence[SpooledJob], expect: tuple[State, ...]) -> list[Change]:
-        if not jobs:
-            return []
-        if self._rules.engine and self._rules.fallback == "hold":
-            next_at = self.clock.now() + HOLD_RETRY_S
-            return [
-                Change(
-                    seqs=[job.seq for job in jobs],
-                    to=State.HELD,
-                    expect=expect,
-                    next_at=next_at,
-                    error="no member can take it now",
-                )
-            ]
-        always = self._rules.engine and self._rules.fallback == "autoassign"
-        by_wish: dict[bool, list[int]] = {}
-        for job in jobs:
-            by_wish.setdefault(always or bool(job.switches & AUTOASSIGN), []).append(job.seq)
-        return [Change(seqs=seqs, to=State.ASSIGNED, expect=expect, autoassign=wish) for wish, seqs in by_wish.items()]
+    async def _decide(self, jobs: Sequence[SpooledJob]) -> list[Change]:
+        decisions = None
+        if self._rules.engine and await self._fleet.ready({job.day for job in jobs}):
+            decisions = await self._fleet.decide([_fields(job) for job in jobs])
+        assignment = assign(jobs, decisions, now=self.clock.now(), rules=self._rules)
+        self.tally.assigned += assignment.assigned
+        self.tally.preassigned += assignment.preassigned
+        self.tally.fallback += assignment.fallback
+        return assignment.changes
 
 
-def _engine_job(job: SpooledJob) -> Mapping[str, Any]:
+def _fields(job: SpooledJob) -> Mapping[str, Any]:
     fields: dict[str, Any] = orjson.loads(job.body)
     return fields
-
-
-def _note(decision: Any) -> str:
-    return orjson.dumps(
-        {
-            "distance_m": decision.distance_m,
-            "added_travel_s": decision.added_travel_s,
-            "position": decision.position,
-            "start_s": decision.start_s,
-        }
-    ).decode()
