@@ -69,7 +69,8 @@ def assign(
     named = [job.seq for job in jobs if job.preassigned]
     found: list[tuple[int, str, str]] = []
     left: list[SpooledJob] = []
-    for job, decision in zip(jobs, decisions or [None] * len(jobs), strict=True):
+    said: Sequence[Found | None] = [None] * len(jobs) if decisions is None else decisions
+    for job, decision in zip(jobs, said, strict=True):
         if job.preassigned:
             continue
         if decision is None or decision.worker is None:
