@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from dispatcher.errors import ConfigError
+from dispatcher.spool.care import SpoolStats
 from dispatcher.spool.memory import MemorySpool
 from dispatcher.spool.port import Spool
 from dispatcher.spool.sqlite import SqliteSpool
 
-__all__ = ["MemorySpool", "Spool", "SqliteSpool", "open_spool"]
+__all__ = ["MemorySpool", "Spool", "SpoolStats", "SqliteSpool", "open_spool"]
 
 
 def open_spool(url_or_path: str | Path, *, max_rows: int = 0, min_free_bytes: int = 0) -> MemorySpool | SqliteSpool:

@@ -7,7 +7,6 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from dispatcher.errors import SpoolUnusable
 from dispatcher.model.state import State
@@ -93,7 +92,7 @@ def _count(path: Path) -> Counter[tuple[int, int]]:
 
     Reads every row through a connection that cannot write, so that damage shows before anything is changed.
     """
-    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as connection:
+    with closing(schema.connect_read_only(path)) as connection:
         connection.execute("SELECT max(seq) FROM contents").fetchone()
         return Counter({(account, code): n for account, code, n in connection.execute(SQL["tally"])})
 

@@ -7,6 +7,7 @@ import sqlite3
 import struct
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from dispatcher.errors import SpoolUnusable
 from dispatcher.spool.statements import SQL
@@ -109,6 +110,11 @@ def connect(path: Path, *, cache_bytes: int = 32 << 20) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{cache_bytes >> 10}")
     return connection
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, not even by being closed."""
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
 
 
 def user_version(connection: sqlite3.Connection) -> int:

@@ -12,20 +12,22 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from dispatcher.errors import SpoolError
 from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
 from dispatcher.model.state import State
-from dispatcher.spool import reading
+from dispatcher.spool import care, reading
+from dispatcher.spool.care import SpoolStats
 from dispatcher.spool.encoding import STATES
 from dispatcher.spool.lanes import Claims
 from dispatcher.spool.ledger import Effects
 from dispatcher.spool.moving import check
 from dispatcher.spool.opening import Opened, open_file
 from dispatcher.spool.room import Room
-from dispatcher.spool.writer import Accepting, Answer, Applying, Operation, Writer
+from dispatcher.spool.writer import Accepting, Answer, Applying, Operation, Tending, Writer
 
 MAX_WAITING = 1024
 """Operations that may wait for the writer; the next caller waits before it hands anything in."""
@@ -82,6 +84,7 @@ class SqliteSpool:
         self._searches: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(MAX_WAITING)
         self._closing = None
+        self._pruned_to = 0
         self._writer = Writer(
             opened.writer, opened.ledger, check_room=self._room.check, deliver=self._deliver_from_thread
         )
@@ -272,6 +275,40 @@ class SqliteSpool:
             return await self._loop.run_in_executor(self._threads, lambda: question(reader, *args, **kwargs))
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path}: cannot be read: {error}") from error
+
+    # -- care ---------------------------------------------------------------------------------------------------------
+
+    async def prune(self, *, before: float, limit: int = 1000) -> int:
+        """Delete up to `limit` settled rows without a change since `before` (Unix time); returns how many.
+
+        Their keys are forgotten with them: the same job accepted again is a new one. Call it again until it returns 0.
+        """
+        self._check_open()
+        try:
+            seqs = await asyncio.to_thread(care.prunable, self._path, before=before, after=self._pruned_to, limit=limit)
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path}: cannot be read: {error}") from error
+        self._pruned_to = seqs[-1] if len(seqs) == limit else 0
+        if not seqs:
+            return 0
+        dropped: int = await self._write(lambda future: Tending(partial(care.drop, seqs=seqs, before=before), future))
+        return dropped
+
+    async def check(self) -> list[str]:
+        """Read the whole file and say what is wrong with it, one problem a line; nothing: it is sound."""
+        self._check_open()
+        return await asyncio.to_thread(care.check, self._path)
+
+    async def stats(self) -> SpoolStats:
+        """How large the file is."""
+        return await self._read(care.stats, self._path)
+
+    async def vacuum(self) -> None:
+        """Give the room that pruned rows have left back to the disk.
+
+        Writes wait meanwhile, and the disk needs room for a second copy of the file.
+        """
+        await self._write(lambda future: Tending(care.vacuum, future))
 
 
 def _give_back(opening: Future[Opened]) -> None:

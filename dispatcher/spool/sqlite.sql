@@ -248,8 +248,8 @@ CROSS JOIN contents AS c ON c.seq = j.seq;
 -- name: prunable
 -- Settled rows without a change since ?1, after row ?2, at most ?3. The last row stays, so that no number is used twice,
 -- and no version goes before an older one, so that the newest version of a key is always the one that is compared with.
-SELECT json_group_array(json_array(seq, account, state)) FROM (
-    SELECT j.seq, j.account, j.state FROM jobs AS j NOT INDEXED
+SELECT json_group_array(seq) FROM (
+    SELECT j.seq FROM jobs AS j NOT INDEXED
     CROSS JOIN contents AS c ON c.seq = j.seq
     WHERE j.seq > ?2 AND j.seq < (SELECT max(seq) FROM jobs) AND j.state >= 5 AND j.updated_at < ?1
     AND NOT EXISTS (
@@ -260,6 +260,11 @@ SELECT json_group_array(json_array(seq, account, state)) FROM (
     ORDER BY j.seq LIMIT ?3
 );
 
+-- name: still_settled
+-- Which of these rows are as they were when they were chosen. ?1 seqs, ?2 no change since
+SELECT json_group_array(json_array(seq, account, state))
+FROM jobs WHERE seq IN (SELECT value FROM json_each(?1)) AND state >= 5 AND updated_at < ?2;
+
 -- name: drop_jobs
 -- ?1 seqs
 DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(?1));
@@ -267,3 +272,8 @@ DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(?1));
 -- name: drop_contents
 -- ?1 seqs
 DELETE FROM contents WHERE seq IN (SELECT value FROM json_each(?1));
+
+-- name: oldest_unsettled
+-- When the oldest job that is not settled was accepted.
+SELECT min(accepted_at) FROM contents
+WHERE seq = (SELECT min(seq) FROM jobs INDEXED BY unsettled WHERE state IN (0, 1, 2, 3, 4));
