@@ -100,6 +100,7 @@ class Oracle:
             if not username or all(username != other.get("username") for other in self.members):
                 self.members.append(account)
         self.routes: dict[tuple[int, date], list[Stop]] = {}
+        self.passed_over: set[int] = set()
         self._days: dict[tuple[int, date], Day] = {}
         for job in routes:
             self._save(job)
@@ -220,7 +221,7 @@ class Oracle:
             return "team_mismatch"
         if not has_skills(account, job, self.settings):
             return "missing_skill"
-        if is_excluded(account, job):
+        if is_excluded(account, job) or member in self.passed_over:
             return "excluded"
         if day.begins is None:
             return "no_location"
@@ -248,10 +249,10 @@ class Oracle:
 
     # ---- the state ----
 
-    def add_routes(self, jobs: Iterable[Json]) -> None:
-        """Saved stops of a further day; one with a known key takes that stop's place."""
+    def add_routes(self, jobs: Sequence[Json]) -> None:
+        """Saved stops of a further day take the place of all stops known under their keys."""
+        self.cancel([job["uidSecondary"] for job in jobs if job.get("uidSecondary")])
         for job in jobs:
-            self.cancel([job["uidSecondary"]] if job.get("uidSecondary") else [])
             self._save(job)
 
     def cancel(self, keys: Iterable[str]) -> int:

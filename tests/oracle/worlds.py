@@ -179,7 +179,11 @@ def seeded_world(seed: int, *, members: tuple[int, int], stops: tuple[int, int],
 
 
 def world(source: Source, *, members: tuple[int, int], stops: tuple[int, int], jobs: tuple[int, int]) -> World:
-    made = WorldMaker(source)
+    return world_of(WorldMaker(source), members=members, stops=stops, jobs=jobs)
+
+
+def world_of(made: WorldMaker, *, members: tuple[int, int], stops: tuple[int, int], jobs: tuple[int, int]) -> World:
+    source = made.source
     accounts = [made.account(index) for index in range(source.between(*members))]
     if accounts and source.rarely():
         accounts.append(source.pick(accounts) | {"role": "worker", "teams": [1]})
