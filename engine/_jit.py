@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -11,28 +13,36 @@ import numba
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_IMPORTS = re.compile(rb"^from engine\.(\w+) import", re.MULTILINE)
+
 
 def kernel(function: _Function) -> _Function:
     """Compile for speed with exact IEEE arithmetic: cached on disk, without the GIL, no Python objects."""
     compiled = numba.njit(function, cache=True, nogil=True, error_model="numpy")
     file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if file is not None and hasattr(file, "_source_stamp"):
-        file._source_stamp = _STAMP  # noqa: SLF001 - see _stamp
+        file._source_stamp = _stamp(function.__module__)  # noqa: SLF001 - see _stamp
     return cast(_Function, compiled)
 
 
-def _stamp() -> str:
-    """A digest over all files with kernels.
+@cache
+def _stamp(module: str) -> str:
+    """A digest over a module of kernels and all modules with kernels that it imports.
 
-    numba trusts a cached kernel as long as the kernel's own file is unchanged, and does not see that one it calls, in another
-    file, has changed. With one stamp for all of them the cache is right after every edit and upgrade.
+    numba trusts a cached kernel as long as the kernel's own file is unchanged, and does not see that one it calls, in
+    another file, has changed. With this stamp the cache is right after every edit and upgrade.
     """
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    seen: set[str] = set()
+    waiting = [module.rpartition(".")[2]]
+    while waiting:
+        name = waiting.pop()
+        path = Path(__file__).parent / f"{name}.py"
+        if name in seen or not path.is_file():
+            continue
+        seen.add(name)
         source = path.read_bytes()
-        if b"@kernel" in source or path.stem == "state":
+        if b"@kernel" in source or name == "state":
             digest.update(source)
+            waiting.extend(found.decode() for found in _IMPORTS.findall(source))
     return digest.hexdigest()
-
-
-_STAMP = _stamp()

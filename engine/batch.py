@@ -10,8 +10,8 @@ import numpy as np
 
 from engine.book import Book
 from engine.clock import day_ordinal
-from engine.decision import MEMBER_REASONS, Decision, Reason
 from engine.deadline import Deadline
+from engine.decision import MEMBER_REASONS, Decision, Reason
 from engine.fit import REASONS
 from engine.job import Job
 from engine.registry import Entry

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from engine.aside import set_aside
 from engine.batch import decide_batch, why_nobody
 from engine.book import Book
 from engine.clock import day_ordinal
-from engine.decision import Decision, Reason, RouteStop
+from engine.decision import Candidate, Decision, Explanation, Reason, RouteStop
 from engine.errors import EngineError
+from engine.explain import explain_job, explain_member
 from engine.fleet import LAST_MOMENT
 from engine.job import read_job
 from engine.live import move_stop, without_holder
@@ -100,6 +101,32 @@ class Engine:
                 self._book.advance(moment)
             with set_aside(self._book, read.key):
                 return why_nobody(self._book, read)
+
+    @overload
+    def explain(self, job: Mapping[str, Any], worker: None = None, *, limit: int = 10) -> Explanation: ...
+
+    @overload
+    def explain(self, job: Mapping[str, Any], worker: str) -> Candidate: ...
+
+    def explain(self, job: Mapping[str, Any], worker: str | None = None, *, limit: int = 10) -> Explanation | Candidate:
+        """Why a job goes to whom it goes, on the routes as they stand (without its own stop). Changes nothing.
+
+        Args:
+            job: in Hellotracks' field names; a member that it names is not taken into account.
+            worker: ask about this member alone.
+            limit: most members in `passed_over`.
+
+        Returns:
+            An `Explanation`, or what the one member would make of it.
+
+        Raises:
+            EngineError: a field cannot be read, or there is no such member.
+        """
+        read = read_job(0, job)
+        with self._lock, set_aside(self._book, read.key):
+            if worker is None:
+                return explain_job(self._book, read, limit)
+            return explain_member(self._book, read, self._member(worker))
 
     def add_routes(self, jobs: Sequence[Mapping[str, Any]]) -> None:
         """Add saved jobs (the `jobs` of a `getjobs` reply or of a webhook) as stops.

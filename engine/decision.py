@@ -82,3 +82,50 @@ class RouteStop:
     arrive_s: float
     start_s: float
     leave_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What one member would make of a job.
+
+    Attributes:
+        worker: name of the member.
+        distance_m: great circle from the reference position, metres; None without one.
+        added_travel_s, position, start_s: where it would fit best; None when it does not.
+        stops: open stops of that day.
+        code: why the member cannot take it (`MEMBER_REASONS`), None when it can.
+        detail: the cause in words, with the setting or the data that would change it.
+    """
+
+    worker: str
+    distance_m: float | None
+    added_travel_s: float | None
+    position: int | None
+    start_s: float | None
+    stops: int
+    code: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a job goes to whom it goes, on the routes as they stand without it.
+
+    Attributes:
+        key: the job's `uidSecondary`.
+        policy: by which the members were compared.
+        chosen: who would take it now; None: nobody.
+        next_best: who would take it if the chosen one could not.
+        margin: by how much the next best is worse: metres (nearest) or seconds of added travel (least_detour).
+        passed_over: members that are nearer than the chosen one, nearest first, and why each was passed over; without a chosen one
+            simply the nearest.
+        reasons: all members that cannot take it, by code.
+    """
+
+    key: str | None
+    policy: str
+    chosen: Candidate | None
+    next_best: Candidate | None
+    margin: float | None
+    passed_over: tuple[Candidate, ...]
+    reasons: Mapping[str, Reason]

@@ -119,7 +119,7 @@ class Fleet:
             self.settings.circuity / (member.speed_kmh / 3.6),
             member.capacity,
             number,
-            member.eligible,
+            not member.barred,
             member.off_duty,
         )
 

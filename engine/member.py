@@ -33,7 +33,7 @@ class Member:
         zone: the member's time zone.
         week: shifts per weekday, Monday first.
         until_s: Unix seconds until which working hours are ignored, 0 for none.
-        eligible: role, account and label allow jobs.
+        barred: why role, account or label allow no jobs, "" when they do.
         off_duty: off duty now, which counts on today only.
         teams: team ids.
         skills: folded skill names.
@@ -51,7 +51,7 @@ class Member:
     zone: tzinfo
     week: Week
     until_s: float
-    eligible: bool
+    barred: str
     off_duty: bool
     teams: frozenset[int]
     skills: frozenset[str]
@@ -108,9 +108,6 @@ class MemberReader:
         uid = text(record.get("uid")) or text(record.get("id"))
         name = username or uid or ""
         teams = _team_list(record.get("teams"))
-        role = record.get("role")
-        role = role if isinstance(role, str) else ""
-        label = record.get("status_label")
         skills = record.get("skills")
         return Member(
             name=name,
@@ -119,10 +116,7 @@ class MemberReader:
             zone=self._read_zone(name, record.get("timezone")),
             week=self._read_week(name, record.get("working_hours"), teams),
             until_s=positive(record.get("ignore_working_hours_until_ts")) / 1000.0,
-            eligible=username is not None
-            and ROLE_NAMES.get(role, role) in self._roles
-            and not record.get("active_status")
-            and not (isinstance(label, str) and fold(label) in self._labels),
+            barred=self._barred(record, username),
             off_duty=_off_duty(record),
             teams=frozenset(teams),
             skills=_folded(skills) if isinstance(skills, list | tuple) else self._member_skills.get(name, frozenset()),
@@ -134,6 +128,19 @@ class MemberReader:
             speed_kmh=_speed(record.get("travel_mode")),
             capacity=positive(record.get("vehicle_capacity")),
         )
+
+    def _barred(self, record: Mapping[str, Any], username: str | None) -> str:
+        role, label = record.get("role"), record.get("status_label")
+        role = role if isinstance(role, str) else ""
+        if username is None:
+            return "has no username"
+        if ROLE_NAMES.get(role, role) not in self._roles:
+            return f"has the role {role!r}, which is not in assignable_roles"
+        if record.get("active_status"):
+            return f"has the active_status {record['active_status']!r}"
+        if isinstance(label, str) and fold(label) in self._labels:
+            return f"has the status label {label!r}, which is in unavailable_labels"
+        return ""
 
     def _read_zone(self, name: str, value: object) -> tzinfo:
         if value is None or value == "":

@@ -114,6 +114,46 @@ def count_reasons(
 
 
 @kernel
+def survey(
+    state: State,
+    members: int,
+    rows: Ints,
+    jobs: Records,
+    j: int,
+    needs: Words,
+    excluded: Words,
+    max_jobs: int,
+    max_m: float,
+    found: Records,
+    codes: Ints,
+) -> None:
+    """What every member would make of a job: FOUND records (member -1: cannot take it) and codes (-1: can), (members,) both."""
+    capacity = len(state.traits)
+    job = jobs[j]
+    for member in range(members):
+        answer = found[member]
+        answer.member, answer.position, answer.distance = -1, -1, np.nan
+        codes[member] = 0
+        if job.row == PAST:
+            continue
+        row = np.int64(job.row)
+        if job.row == TODAY:
+            for r in range(len(rows)):
+                row = rows[r]
+                if state.slots[row * capacity + member].today:
+                    break
+        s = row * capacity + member
+        slot = state.slots[s]
+        answer.row = row
+        if slot.placed:
+            answer.distance = metres(slot.lat, slot.lng, slot.cos, job.lat, job.lng, job.cos)
+        codes[member] = why_not(state, s, member, jobs, j, needs, excluded, max_jobs, max_m)
+        if codes[member] < 0:
+            answer.member = member
+            answer.position, answer.added, answer.start = best_position(state, s, jobs, j, np.inf)
+
+
+@kernel
 def decide_by_scan(
     state: State,
     members: int,
