@@ -15,6 +15,9 @@ from dispatcher.spool.statements import SQL, json_text
 
 ROWS_PER_READ = 1000
 """Rows that come out in one piece: bounds the memory of one answer."""
+HELD_ROWS_PER_READ = 10_000
+"""Row numbers in one piece once a search has met claimed rows: each piece orders all that has waited and is due, so few
+large ones are better than many small ones."""
 
 
 def _ask(connection: sqlite3.Connection, name: str, *values: object) -> Any:
@@ -49,7 +52,7 @@ def claimable(
                     return found, max(floor, after)
         if len(page) < size:
             return found, max(floor, after)
-        size = min(2 * size, 10_000)
+        size = max(limit, HELD_ROWS_PER_READ)
 
 
 def spooled(connection: sqlite3.Connection, account: int, seqs: Sequence[int]) -> list[SpooledJob]:

@@ -1,4 +1,4 @@
-"""The named statements of `sqlite.sql`."""
+"""The named statements of `sqlite.sql`, and how such a file is read."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ ROWS_PER_STATEMENT = 500
 than 1 000 rows run at half the speed."""
 
 
-def _read() -> dict[str, str]:
-    text = files("dispatcher.spool").joinpath("sqlite.sql").read_text(encoding="utf-8")
+def read_statements(file: str) -> dict[str, str]:
+    """Statement by name, of a file beside this one."""
+    text = files("dispatcher.spool").joinpath(file).read_text(encoding="utf-8")
     blocks = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
     return {
         name: re.sub(r"^--.*\n", "", block, flags=re.MULTILINE).strip()
@@ -23,7 +24,7 @@ def _read() -> dict[str, str]:
     }
 
 
-SQL = _read()
+SQL = read_statements("sqlite.sql")
 """Statement by name."""
 
 

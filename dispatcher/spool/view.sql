@@ -82,11 +82,11 @@ ON older.account = newer.account AND older.key = newer.key AND older.version < n
 WHERE newer.version > 1;
 
 -- name: wrong_pair
--- Versions that are under way (2 sending, 3 unknown) while an older one of their key is not settled.
+-- Versions that are under way (2 sending, 3 unknown) together with an older one of their key.
 SELECT c.seq FROM jobs AS j INDEXED BY unsettled
 CROSS JOIN contents AS c ON c.seq = j.seq
 WHERE j.state IN (0, 1, 2, 3, 4) AND j.state IN (2, 3) AND c.version > 1 AND EXISTS (
-    SELECT 1 FROM contents AS older CROSS JOIN jobs AS o ON o.seq = older.seq AND o.state <= 4
+    SELECT 1 FROM contents AS older CROSS JOIN jobs AS o ON o.seq = older.seq AND o.state IN (2, 3)
     WHERE older.account = c.account AND older.key = c.key AND older.version < c.version
 );
 
