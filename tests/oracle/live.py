@@ -11,7 +11,7 @@ import pytest
 from engine import EngineError
 from tests.oracle.clock import calendar_day
 from tests.oracle.compare import assert_same_decisions, assert_same_routes, both
-from tests.oracle.worlds import Source, World, WorldMaker, world_of
+from tests.oracle.worlds import WIDE_MAPS, Source, World, WorldMaker, world_of
 
 PASSING_S = (1.0, 600.0, 600.0, 3600.0, 3600.0, 4 * 3600.0, 26 * 3600.0)
 """How far the clock moves at once: within the day, past shifts' ends, past midnight."""
@@ -125,9 +125,15 @@ class LivePair:
 
 
 def begin(source: Source) -> LivePair:
-    """A fleet with its saved routes and nothing decided yet."""
+    """A small fleet with its saved routes and nothing decided yet."""
     maker = WorldMaker(source)
     return LivePair(maker, world_of(maker, members=(1, 5), stops=(0, 8), jobs=(0, 0)))
+
+
+def begin_big(source: Source) -> LivePair:
+    """A fleet that an index has to search."""
+    maker = WorldMaker(source, maps=WIDE_MAPS)
+    return LivePair(maker, world_of(maker, members=(100, 300), stops=(0, 100), jobs=(0, 0)))
 
 
 def jobs_of(pair: LivePair, count: int) -> list[dict[str, Any]]:
@@ -185,11 +191,12 @@ def happen(pair: LivePair, event: str) -> int:
     return 0
 
 
-def tell_story(source: Source, *, events: int) -> int:
-    """A fleet and a number of events in any order, compared after each; returns the number of decisions."""
-    pair = begin(source)
+def tell_story(pair: LivePair, *, events: int, look_every: int = 1) -> int:
+    """A number of events in any order, the routes compared now and then; returns the number of decisions."""
     decisions = 0
-    for _ in range(events):
-        decisions += happen(pair, source.pick(EVENTS))
-        pair.compare_routes()
+    for count in range(events):
+        decisions += happen(pair, pair.maker.source.pick(EVENTS))
+        if count % look_every == 0:
+            pair.compare_routes()
+    pair.compare_routes()
     return decisions

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.oracle.compare import check_world
-from tests.oracle.worlds import World, seeded_world, worlds
+from tests.oracle.worlds import World, big_world, seeded_world, worlds
 
 
 @settings(
@@ -39,6 +39,18 @@ def test_fleets_that_fill_up_are_decided_alike(seed: int) -> None:
 def test_long_day_routes_are_decided_alike(seed: int) -> None:
     """One or two members and dozens of stops each."""
     check_seed(seed, members=(1, 2), stops=(10, 60), jobs=(20, 60))
+
+
+@pytest.mark.parametrize("seed", range(30_000, 30_024))
+def test_fleets_that_need_an_index_are_decided_alike(seed: int) -> None:
+    """Hundreds of members on wide maps, and on narrow ones where all of them tie."""
+    check_world(big_world(seed, members=600, jobs=60))
+
+
+@pytest.mark.parametrize("seed", range(30_100, 30_104))
+def test_big_fleets_that_fill_up_are_decided_alike(seed: int) -> None:
+    """Four jobs a member and more: most of the fleet is full at the end."""
+    check_world(big_world(seed, members=100, jobs=300))
 
 
 def check_seed(seed: int, *, members: tuple[int, int], stops: tuple[int, int], jobs: tuple[int, int]) -> int:

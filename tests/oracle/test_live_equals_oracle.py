@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.oracle.live import EVENTS, LivePair, begin, happen, tell_story
+from tests.oracle.live import EVENTS, LivePair, begin, begin_big, happen, tell_story
 from tests.oracle.worlds import DrawnSource, SeededSource
 
 
@@ -46,7 +46,7 @@ class LiveFleet(RuleBasedStateMachine):
 
 TestLiveFleet = LiveFleet.TestCase
 TestLiveFleet.settings = settings(
-    max_examples=60,
+    max_examples=150,
     stateful_step_count=10,
     derandomize=True,
     deadline=None,
@@ -57,12 +57,19 @@ TestLiveFleet.settings = settings(
 
 @pytest.mark.parametrize("first_seed", range(0, 400, 20))
 def test_seeded_stories_are_told_alike(first_seed: int) -> None:
-    """Twenty fleets at a time with forty events each; together more than 10 000 decisions."""
-    assert sum(check_story(seed) for seed in range(first_seed, first_seed + 20)) >= 500
+    """Twenty small fleets at a time with forty events each; together more than 10 000 decisions."""
+    stories = [(seed, begin(SeededSource(Random(seed)))) for seed in range(first_seed, first_seed + 20)]
+    assert sum(check_story(seed, pair, events=40) for seed, pair in stories) >= 500
 
 
-def check_story(seed: int) -> int:
+@pytest.mark.parametrize("seed", range(1000, 1016))
+def test_stories_of_big_fleets_are_told_alike(seed: int) -> None:
+    """Up to three hundred members: what changes must reach every branch of the index that it touches."""
+    check_story(seed, begin_big(SeededSource(Random(seed))), events=60, look_every=20)
+
+
+def check_story(seed: int, pair: LivePair, *, events: int, look_every: int = 1) -> int:
     try:
-        return tell_story(SeededSource(Random(seed)), events=40)
+        return tell_story(pair, events=events, look_every=look_every)
     except AssertionError as difference:
         raise AssertionError(f"seed {seed}: {difference}") from difference

@@ -7,9 +7,10 @@ serves both sources of choice: hypothesis (which shrinks: the plainest option st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from math import asin, degrees
 from random import Random
 from typing import Any, Protocol, TypeVar
 
@@ -91,6 +92,23 @@ NOWS = (
 )
 HOME_ZONES = ("UTC", "Europe/Rome", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata", "America/New_York")
 OTHER_ZONES = ("Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC", "Mars/Olympus", "", None, 7)
+
+
+def clustered_places(random: Random, *, count: int) -> tuple[tuple[float, float], ...]:
+    """Places around a few cities, most within ten kilometres of a centre."""
+    centres = ((45.46, 9.19), (45.44, 12.33), (41.9, 12.5), (46.06, 13.24), (-33.87, 151.21))
+    around = [(random.choice(centres), random.gauss(0, 0.08), random.gauss(0, 0.08)) for _ in range(count)]
+    return tuple((lat + north, lng + east) for (lat, lng), north, east in around)
+
+
+def scattered_places(random: Random, *, count: int) -> tuple[tuple[float, float], ...]:
+    """Places all over the sphere, some of them near the poles and the date line."""
+    places = [(degrees(asin(random.uniform(-1, 1))), random.uniform(-180, 180)) for _ in range(count - 60)]
+    places += [(random.uniform(85, 90), random.uniform(-180, 180)) for _ in range(30)]
+    places += [(random.uniform(-5, 5), random.choice((-1, 1)) * random.uniform(175, 180)) for _ in range(30)]
+    return tuple(places)
+
+
 MAPS: dict[str, tuple[tuple[float, float], ...]] = {
     "city": tuple((45.0 + row * 0.02, 9.0 + column * 0.02) for row in range(3) for column in range(3)),
     "county": tuple((45.0 + row * 0.25, 9.0 + column * 0.25) for row in range(3) for column in range(3)),
@@ -99,6 +117,13 @@ MAPS: dict[str, tuple[tuple[float, float], ...]] = {
     "long way home": ((45.0, 9.0), (45.02, 9.0), (45.0, 9.02), (49.5, 9.0), (45.01, 9.0)),
     "one street": ((45.0, 9.0), (45.01, 9.0), (45.02, 9.0), (45.03, 9.0)),
 }
+WIDE_MAPS = {
+    "clusters": clustered_places(Random(1), count=400),
+    "globe": scattered_places(Random(2), count=400),
+    "one street": MAPS["one street"],
+    "city": MAPS["city"],
+}
+"""Maps of big fleets, on which a spatial index has branches to skip; on the narrow ones everything ties."""
 NO_PLACES: tuple[tuple[Any, Any], ...] = (
     (None, None),
     (0, 0.0),
@@ -178,6 +203,12 @@ def seeded_world(seed: int, *, members: tuple[int, int], stops: tuple[int, int],
     return world(SeededSource(Random(seed)), members=members, stops=stops, jobs=jobs)
 
 
+def big_world(seed: int, *, members: int, jobs: int) -> World:
+    """A fleet that an index has to search, on a wide map."""
+    maker = WorldMaker(SeededSource(Random(seed)), maps=WIDE_MAPS)
+    return world_of(maker, members=(members // 2, members), stops=(0, members), jobs=(jobs, jobs))
+
+
 def world(source: Source, *, members: tuple[int, int], stops: tuple[int, int], jobs: tuple[int, int]) -> World:
     return world_of(WorldMaker(source), members=members, stops=stops, jobs=jobs)
 
@@ -203,11 +234,11 @@ def world_of(made: WorldMaker, *, members: tuple[int, int], stops: tuple[int, in
 class WorldMaker:
     """Makes the records of one world, which share a map, a zone and a day."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, maps: Mapping[str, Sequence[tuple[float, float]]] = MAPS) -> None:
         self.source = source
         self.now = source.pick(NOWS)
         self.zone = source.pick(HOME_ZONES)
-        self.map = MAPS[source.pick(tuple(MAPS))]
+        self.map = maps[source.pick(tuple(maps))]
         self.loaded = source.pick((False, False, True))
         self.staffed = source.pick((False, False, True))
         self.stays = source.pick((STAYS, STAYS, LONG_STAYS))
