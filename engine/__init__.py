@@ -13,25 +13,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.decision import Decision, Reason, RouteStop
+from engine.decision import Candidate, Decision, Explanation, Reason, RouteStop
 from engine.errors import EngineError
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
+    from engine.columns import DecisionColumns
     from engine.core import Engine
     from engine.warmup import warm
 
 __all__ = [
+    "Candidate",
     "Decision",
+    "DecisionColumns",
     "Engine",
     "EngineError",
     "EngineSettings",
+    "Explanation",
     "Reason",
     "RouteStop",
     "warm",
 ]
 
-_LAZY = {"Engine": "engine.core", "warm": "engine.warmup"}
+_LAZY = {"DecisionColumns": "engine.columns", "Engine": "engine.core", "warm": "engine.warmup"}
 
 
 def __getattr__(name: str) -> object:

@@ -19,7 +19,7 @@ from engine.regret import take_by_regret
 from engine.route import figures
 from engine.scan import count_reasons
 from engine.search import decide
-from engine.state import FOUND, Ints
+from engine.state import FOUND, Ints, Records, Words
 
 
 def decide_batch(book: Book, jobs: Sequence[Job], *, reasons: bool) -> list[Decision]:
@@ -97,26 +97,9 @@ class _Batch:
         if not run:
             return
         book, found = self.book, self.found
-        if not book.members:
-            found["member"][run] = -1
-            return
-        days = book.days
-        rows = days.today_rows()
-        days.ready()
         order = np.array(run, dtype=np.int64)
-        detour = book.settings.policy == "least_detour"
-        if book.settings.order == "regret":
-            order = self._by_regret(order)
-        done = 0
-        while True:
-            done = decide(
-                days.state, len(book.members), rows, self.records, order, done, self.needs, self.excluded, detour,
-                *book.caps(), found, self.counts, self.first,
-            )  # fmt: skip
-            if done == len(order):
-                break
-            days.grow_pool()
-        day_of = {row: day for day, row in days.rows.items()}
+        run_search(book, self.records, order, self.needs, self.excluded, found, self.counts, self.first)
+        day_of = {row: day for day, row in book.days.rows.items()}
         for i, (*_, member, row, _, _) in zip(run, found[run].tolist(), strict=True):
             if member >= 0:
                 book.registry.add(self.handle + i, Entry(self.jobs[i].key, None, day_of[row], member))
@@ -144,6 +127,35 @@ class _Batch:
         if len(self.counts):
             why = overall_reason(self.book, job) or reasons_by_code(self.book, self.counts[index], self.first[index])
         return Decision(index, job.key, None, None, None, None, None, reasons=why)
+
+
+def run_search(
+    book: Book,
+    records: Records,
+    order: Ints,
+    needs: Words,
+    excluded: Words,
+    found: Records,
+    counts: Ints,
+    first: Ints,
+) -> None:
+    """Decide the records `order` one after the other; the answers go to `found`, and to `counts` and `first` when they have rows."""
+    if not book.members:
+        found["member"][order] = -1
+        return
+    days = book.days
+    rows = days.today_rows()
+    days.ready()
+    detour = book.settings.policy == "least_detour"
+    done = 0
+    while True:
+        done = decide(
+            days.state, len(book.members), rows, records, order, done, needs, excluded, detour, *book.caps(),
+            found, counts, first,
+        )  # fmt: skip
+        if done == len(order):
+            return
+        days.grow_pool()
 
 
 def read_off(book: Book, index: int, job: Job, handle: int) -> Decision:

@@ -159,9 +159,9 @@ class Book:
         for i, job in enumerate(jobs):
             row = rows.get(job.day)
             if row is None:
-                row = rows[job.day] = self._row(job.day)
+                row = rows[job.day] = self.row(job.day)
             if row != 0:
-                records[i]["row"] = row
+                records["row"][i] = row
             if job.team or job.skills:
                 bits = self.days.traits.needed(job.team, job.skills)
                 records["need"][i], records["needs"][i], records["team"][i] = len(needs), len(bits), job.team != 0
@@ -174,7 +174,8 @@ class Book:
                 excluded += sorted(out)
         return records, np.array(needs, dtype=np.uint64), np.array(excluded, dtype=np.uint64)
 
-    def _row(self, day: int) -> int:
+    def row(self, day: int) -> int:
+        """The row of a day YYYYMMDD, PAST when it is over for everybody."""
         ordinal = day_ordinal(day)
         if ordinal is None or not self.members or ordinal < self.days.first_today:
             return PAST

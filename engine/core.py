@@ -10,6 +10,7 @@ from engine.aside import set_aside
 from engine.batch import decide_batch, why_nobody
 from engine.book import Book
 from engine.clock import day_ordinal
+from engine.columns import DecisionColumns, decide_columns, read_columns
 from engine.decision import Candidate, Decision, Explanation, Reason, RouteStop
 from engine.errors import EngineError
 from engine.explain import explain_job, explain_member
@@ -88,6 +89,24 @@ class Engine:
             if moment is not None:
                 self._book.advance(moment)
             return decide_batch(self._book, read, reasons=reasons)
+
+    def decide_columns(self, columns: Mapping[str, Any], *, now: float | None = None) -> DecisionColumns:
+        """Decide a batch of jobs given as columns; the answers are those of `decide`.
+
+        Args:
+            columns: arrays of equal length by Hellotracks' field names, those of `engine.columns.DEFAULTS` (a missing column takes
+                the default) and `uidSecondary` (texts or None, no text twice; without it the stops cannot be named later).
+            now: Unix seconds, the engine's own when None.
+
+        Raises:
+            EngineError: an unknown column, or an entry that cannot be read (index and field are named); nothing has changed.
+        """
+        table, keys = read_columns(columns)
+        moment = None if now is None else _moment(now)
+        with self._lock:
+            if moment is not None:
+                self._book.advance(moment)
+            return decide_columns(self._book, table, keys)
 
     def reasons(self, job: Mapping[str, Any], *, now: float | None = None) -> dict[str, Reason]:
         """Why members cannot take a job on the routes as they stand (without its own stop, if it is one already).

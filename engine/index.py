@@ -10,7 +10,6 @@ from __future__ import annotations
 from math import cos, sin
 
 import numpy as np
-from sklearn.neighbors import BallTree
 
 from engine._jit import kernel
 from engine.room import measure_room
@@ -29,11 +28,8 @@ def plant(state: State, row: int, members: int) -> None:
     state.trees[row] = 0
     if len(inside) == 0:
         return
-    tree = BallTree(
-        np.column_stack([slots["lat"][inside], slots["lng"][inside]]), leaf_size=LEAF_SIZE, metric="haversine"
-    )
-    _, order, shape, _ = tree.get_arrays()
-    chosen = inside[np.asarray(order)]
+    order, shape = _shape(np.column_stack([slots["lat"][inside], slots["lng"][inside]]))
+    chosen = inside[order]
     state.order[begin : begin + len(chosen)] = chosen
     state.rank[begin + chosen] = np.arange(len(chosen))
     for axis, name in enumerate("xyz"):
@@ -43,6 +39,17 @@ def plant(state: State, row: int, members: int) -> None:
     nodes["begin"], nodes["end"], nodes["leaf"] = shape["idx_start"], shape["idx_end"], shape["is_leaf"]
     state.trees[row] = len(shape)
     gather_all(state, row)
+
+
+def _shape(places: Floats) -> tuple[Ints, Records]:
+    """The tree over places (latitude, longitude in radians): their order in it, and its nodes."""
+    if len(places) <= 2 * LEAF_SIZE:
+        nodes = np.array([(0, len(places), 1)], dtype=[("idx_start", "i8"), ("idx_end", "i8"), ("is_leaf", "i8")])
+        return np.arange(len(places)), nodes
+    from sklearn.neighbors import BallTree  # noqa: PLC0415 - takes a second to import, and few members do without
+
+    _, order, nodes, _ = BallTree(places, leaf_size=LEAF_SIZE, metric="haversine").get_arrays()
+    return np.asarray(order), np.asarray(nodes)
 
 
 @kernel
