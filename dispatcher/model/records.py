@@ -12,6 +12,9 @@ AUTOASSIGN = 1
 SEND_ROUTE_CHANGE = 2
 IS_TEMPLATE = 4
 
+WITHDRAWN = "withdrawn: "
+"""How the error of a dead job begins that a person took back before it was sent."""
+
 
 class NewJob(msgspec.Struct, frozen=True, gc=False):
     """A validated job that is to be stored.
@@ -135,6 +138,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         priority: 0 to 10.
         remote_id: Hellotracks' `id` once confirmed.
         attempts: requests that may have gone out with it.
+        refusals: how many times the server refused a request that carried this job alone.
+        sent_at: Unix time of the last attempt's start, 0 when there was none.
+        settle_by: for unknown jobs, Unix time from which a look-up that finds nothing is final.
+        switches: the caller's wishes, see `NewJob`.
         next_at: Unix time before which nothing happens, 0 when it is due.
         error: last error in words, "" when there was none.
         note: the decision as short JSON text (distance_m, added_travel_s, position, start_s), "" when there is none.
@@ -154,8 +161,17 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 5
     remote_id: str | None = None
     attempts: int = 0
+    refusals: int = 0
+    sent_at: float = 0.0
+    settle_by: float = 0.0
+    switches: int = 0
     next_at: float = 0.0
     error: str = ""
     note: str = ""
     accepted_at: float = 0.0
     updated_at: float = 0.0
+
+    @property
+    def withdrawn(self) -> bool:
+        """True when a person took the job back before it was sent: it is dead, but nothing went wrong."""
+        return self.state is State.DEAD and self.error.startswith(WITHDRAWN)

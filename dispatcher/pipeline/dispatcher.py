@@ -184,6 +184,7 @@ class Dispatcher:
                 preassigned=job.worker is not None,
                 day=job.day,
                 priority=job.priority,
+                switches=job.switches,
                 accepted_at=now,
                 updated_at=now,
             )

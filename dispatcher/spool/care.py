@@ -61,13 +61,13 @@ def check(path: Path) -> list[str]:
     return [] if found == ["ok"] else found
 
 
-def prunable(path: Path, *, before: float, after: int, limit: int) -> list[int]:
-    """Settled rows without a change since `before`, oldest first, after a row.
+def prunable(path: Path, *, before: float, after: int, limit: int, account: int | None) -> list[int]:
+    """Settled rows of an account (None: of all) without a change since `before`, oldest first, after a row.
 
     Through a connection of its own, as it may pass over many rows that stay.
     """
     with closing(connect_read_only(path)) as connection:
-        (text,) = connection.execute(SQL["prunable"], (micros(before), after, limit)).fetchone()
+        (text,) = connection.execute(SQL["prunable"], (micros(before), after, limit, account)).fetchone()
     return list(orjson.loads(text))
 
 

@@ -58,7 +58,7 @@ def _wrong_counters(connection: sqlite3.Connection) -> list[str]:
     counted = Counter({(account, code): n for account, code, n in connection.execute(SQL["tally"])})
     indexed = Counter({(account, code): n for account, code, n in connection.execute(VIEW_SQL["indexed_tally"])})
     return [
-        f"account {account}, {STATES[code]}: {counted[account, code]} rows are counted, {indexed[account, code]} are found"
+        f"account {account}, {STATES[code]}: {counted[account, code]} rows there, {indexed[account, code]} are found"
         for account, code in sorted(counted | indexed)
         if code != _CONFIRMED and counted[account, code] != indexed[account, code]
     ]

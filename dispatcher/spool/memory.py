@@ -175,6 +175,23 @@ class MemorySpool:
             if row.worker is not None and row.state in {State.ASSIGNED, State.SENDING, State.UNKNOWN}:
                 yield _spooled(row)
 
+    async def prune(self, *, before: float, limit: int = 1000, account: str | None = None) -> int:
+        self._check_open()
+        last = max(self._rows, default=0)
+        gone: list[_Row] = []
+        for row in self._rows.values():
+            if len(gone) == limit:
+                break
+            versions = self._versions[row.account, row.job.key]
+            old = all(one.state.settled and one.updated_at < before for one in versions if one.version <= row.version)
+            if old and row.seq < last and account in {None, row.account}:
+                gone.append(row)
+        for row in gone:
+            del self._rows[row.seq]
+            self._versions[row.account, row.job.key].remove(row)
+            self._tally(row.account)[row.state] -= 1
+        return len(gone)
+
     def _check_open(self) -> None:
         if not self._open:
             raise SpoolError("the spool is not open")
@@ -256,6 +273,10 @@ def _receipt(row: _Row) -> Receipt:
         priority=row.job.priority,
         remote_id=row.remote_id,
         attempts=row.attempts,
+        refusals=row.refusals,
+        sent_at=row.sent_at,
+        settle_by=row.settle_by,
+        switches=row.job.switches,
         next_at=row.next_at,
         error=row.error,
         note=row.note,

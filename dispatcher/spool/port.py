@@ -108,3 +108,11 @@ class Spool(Protocol):
         What the engine must put back into the day routes after a restart. Streams; claims nothing.
         """
         ...
+
+    async def prune(self, *, before: float, limit: int = 1000, account: str | None = None) -> int:
+        """Delete up to `limit` settled rows without a change since `before` (Unix time), of one account or of all.
+
+        Returns how many; 0: there are no more. Their keys are forgotten with them: the same job accepted again is a new
+        one. The last row of all stays, and a version stays while an older one of its key does.
+        """
+        ...

@@ -144,7 +144,7 @@ def receipts(connection: sqlite3.Connection, account: str, number: int, seqs: Se
 def _receipt(account: str, row: Sequence[Any]) -> Receipt:
     """A receipt from a row of the statement `receipts`."""
     key, version, seq, code, worker, preassigned, autoassign, day, priority, *rest = row
-    remote_id, attempts, next_at, error, note, accepted_at, updated_at = rest
+    remote_id, attempts, next_at, error, note, accepted_at, updated_at, refusals, sent_at, settle_by, switches = rest
     return Receipt(
         account=account,
         key=key,
@@ -158,6 +158,10 @@ def _receipt(account: str, row: Sequence[Any]) -> Receipt:
         priority=priority,
         remote_id=remote_id,
         attempts=attempts,
+        refusals=refusals,
+        sent_at=seconds(sent_at),
+        settle_by=seconds(settle_by),
+        switches=switches,
         next_at=seconds(next_at),
         error=error,
         note=note,

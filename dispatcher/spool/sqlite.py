@@ -84,7 +84,7 @@ class SqliteSpool:
         self._searches: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(MAX_WAITING)
         self._closing = None
-        self._pruned_to = 0
+        self._pruned_to: dict[int | None, int] = {}
         self._writer = Writer(
             opened.writer, opened.ledger, check_room=self._room.check, deliver=self._deliver_from_thread
         )
@@ -278,17 +278,19 @@ class SqliteSpool:
 
     # -- care ---------------------------------------------------------------------------------------------------------
 
-    async def prune(self, *, before: float, limit: int = 1000) -> int:
-        """Delete up to `limit` settled rows without a change since `before` (Unix time); returns how many.
-
-        Their keys are forgotten with them: the same job accepted again is a new one. Call it again until it returns 0.
-        """
+    async def prune(self, *, before: float, limit: int = 1000, account: str | None = None) -> int:
+        number = None if account is None else self._number(account)
         self._check_open()
+        if account is not None and number is None:
+            return 0
+        after = self._pruned_to.get(number, 0)
         try:
-            seqs = await asyncio.to_thread(care.prunable, self._path, before=before, after=self._pruned_to, limit=limit)
+            seqs = await asyncio.to_thread(
+                care.prunable, self._path, before=before, after=after, limit=limit, account=number
+            )
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path}: cannot be read: {error}") from error
-        self._pruned_to = seqs[-1] if len(seqs) == limit else 0
+        self._pruned_to[number] = seqs[-1] if len(seqs) == limit else 0
         if not seqs:
             return 0
         dropped: int = await self._write(lambda future: Tending(partial(care.drop, seqs=seqs, before=before), future))

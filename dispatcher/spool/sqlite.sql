@@ -239,19 +239,21 @@ SELECT json_group_array(seq) FROM (
 -- ?1 account, ?2 seqs
 SELECT json_group_array(json_array(
     c.key, c.version, j.seq, j.state, j.worker, c.worker IS NOT NULL, j.autoassign, c.day, c.priority,
-    j.remote_id, j.attempts, j.next_at, j.error, j.note, c.accepted_at, j.updated_at
+    j.remote_id, j.attempts, j.next_at, j.error, j.note, c.accepted_at, j.updated_at,
+    j.refusals, j.sent_at, j.settle_by, c.switches
 ))
 FROM json_each(?2) AS s
 CROSS JOIN jobs AS j ON j.seq = s.value AND j.account = ?1
 CROSS JOIN contents AS c ON c.seq = j.seq;
 
 -- name: prunable
--- Settled rows without a change since ?1, after row ?2, at most ?3. The last row stays, so that no number is used twice,
+-- Settled rows without a change since ?1, after row ?2, at most ?3, of account ?4 (NULL: all). The last row stays, so that no number is used twice,
 -- and no version goes before an older one, so that the newest version of a key is always the one that is compared with.
 SELECT json_group_array(seq) FROM (
     SELECT j.seq FROM jobs AS j NOT INDEXED
     CROSS JOIN contents AS c ON c.seq = j.seq
     WHERE j.seq > ?2 AND j.seq < (SELECT max(seq) FROM jobs) AND j.state >= 5 AND j.updated_at < ?1
+    AND (?4 IS NULL OR j.account = ?4)
     AND NOT EXISTS (
         SELECT 1 FROM contents AS older CROSS JOIN jobs AS o ON o.seq = older.seq
         WHERE older.account = c.account AND older.key = c.key AND older.version < c.version
