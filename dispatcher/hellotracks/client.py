@@ -16,6 +16,7 @@ from dispatcher.errors import ConfigError
 from dispatcher.hellotracks.address import Address
 from dispatcher.hellotracks.created import CreatedJob, keys_of, matched, request_body
 from dispatcher.hellotracks.day_search import DaySearch
+from dispatcher.hellotracks.day_stops import DayStops
 from dispatcher.hellotracks.job_stream import ForeignArray
 from dispatcher.hellotracks.remote_job import RemoteJob, from_v1, identity
 from dispatcher.hellotracks.verdict import Reply, document, foreign, items, listed
@@ -179,15 +180,20 @@ class HellotracksClient:
             keys: `uidSecondary` values looked for.
         """
         search = DaySearch(keys)
-        data: dict[str, Any] = {"worker": "*"} if day is None else {"worker": "*", "day": day}
-        try:
-            reply = await self._post("getjobs", data, sink=search)
-        except ForeignArray as exc:
-            raise foreign(Reply(action="getjobs", http_status=200, body=b""), str(exc)) from exc
-        for job in listed(reply, document(reply), "jobs"):
-            # only a reply that the stream could not take apart still has jobs here
-            search.look_at(job)
+        await self._list_day(day, search)
         return search.found
+
+    async def open_stops(self, day: int) -> list[dict[str, Any]]:
+        """The jobs of a day that somebody has and that are not over, with the fields that a day route needs.
+
+        The reply is read job by job: memory grows with the stops, not with the day.
+
+        Args:
+            day: YYYYMMDD.
+        """
+        stops = DayStops()
+        await self._list_day(day, stops)
+        return stops.stops
 
     async def find_job(self, key: str) -> RemoteJob | None:
         """GET /v1/jobs?externalId=KEY. None when the server has no such job.
@@ -284,6 +290,16 @@ class HellotracksClient:
         )
         considered = decoded.get("jobs")
         return Assignment(assigned, unassigned, _objects(considered) if isinstance(considered, list) else [])
+
+    async def _list_day(self, day: int | None, sink: DaySearch | DayStops) -> None:
+        data: dict[str, Any] = {"worker": "*"} if day is None else {"worker": "*", "day": day}
+        try:
+            reply = await self._post("getjobs", data, sink=sink)
+        except ForeignArray as exc:
+            raise foreign(Reply(action="getjobs", http_status=200, body=b""), str(exc)) from exc
+        for job in listed(reply, document(reply), "jobs"):
+            # only a reply that the stream could not take apart still has jobs here
+            sink.look_at(job)
 
     async def _post(self, action: str, data: Mapping[str, Any], *, sink: Sink | None = None) -> Reply:
         content = orjson.dumps({"data": data})

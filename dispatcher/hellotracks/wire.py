@@ -21,6 +21,10 @@ from dispatcher.model.secret import MaskedText, Secret
 
 LONGEST_REPLY = 256 * 1024 * 1024
 """Bytes of one reply, decompressed; a longer one is not read to its end."""
+LONGEST_LISTING = 8 * 1024 * 1024 * 1024
+"""The same for a listing that is read job by job and not kept."""
+_LISTING_PATIENCE = 30
+"""A listing may take so many times longer than other requests, as long as it keeps coming."""
 _LONGEST_REFUSAL = 64 * 1024
 """Bytes looked at of a reply outside 2xx, for the server's words."""
 
@@ -69,7 +73,7 @@ class Wire:
         now: Unix time, for a `Retry-After` that names a date.
     """
 
-    __slots__ = ("_api_key", "_now", "_session", "_timeout", "_user_agent")
+    __slots__ = ("_api_key", "_now", "_patient", "_session", "_timeout", "_user_agent")
 
     def __init__(
         self,
@@ -83,6 +87,14 @@ class Wire:
         self._session = session
         self._api_key = api_key
         self._timeout = timeout
+        # a listing of a day may take long as a whole, but not without a sign of life
+        self._patient = aiohttp.ClientTimeout(
+            total=timeout.total and timeout.total * _LISTING_PATIENCE,
+            connect=timeout.connect,
+            sock_connect=timeout.sock_connect,
+            sock_read=timeout.sock_read,
+            ceil_threshold=timeout.ceil_threshold,
+        )
         self._user_agent = user_agent
         self._now = now
 
@@ -99,7 +111,7 @@ class Wire:
         error: RemoteError | None = None
         started = time.perf_counter()
         try:
-            reply = await self._exchange(action, url, body, sink or _Whole())
+            reply = await self._exchange(action, url, body, sink)
         except _FAILURES as exc:
             error = self._failure(action, url, exc, begun=body.begun if body else not isinstance(exc, _BEFORE_SENDING))
         # raised here and not in the handler, so that no aiohttp error with the request's headers hangs on it
@@ -113,7 +125,7 @@ class Wire:
         assert reply is not None  # noqa: S101 - either of the two is there
         return reply
 
-    async def _exchange(self, action: str, url: URL, body: RequestBody | None, sink: Sink) -> Reply:
+    async def _exchange(self, action: str, url: URL, body: RequestBody | None, sink: Sink | None) -> Reply:
         async with self._session.request(
             hdrs.METH_GET if body is None else hdrs.METH_POST,
             url,
@@ -125,14 +137,16 @@ class Wire:
             },
             allow_redirects=False,
             raise_for_status=False,
-            timeout=self._timeout,
+            timeout=self._patient if sink else self._timeout,
             middlewares=(_once,),
         ) as response:
             good = 200 <= response.status < 300
             return Reply(
                 action=action,
                 http_status=response.status,
-                body=await _read(response, sink) if good else await _beginning(response),
+                body=await _read(response, sink or _Whole(), LONGEST_LISTING if sink else LONGEST_REPLY)
+                if good
+                else await _beginning(response),
                 retry_after_s=retry_after_s(
                     response.headers.get(hdrs.RETRY_AFTER), now=self._now(), date=response.headers.get(hdrs.DATE)
                 ),
@@ -163,12 +177,12 @@ async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType)
         raise aiohttp.ClientConnectionError(_why(exc)) from exc
 
 
-async def _read(response: aiohttp.ClientResponse, sink: Sink) -> bytes:
+async def _read(response: aiohttp.ClientResponse, sink: Sink, longest: int) -> bytes:
     size = 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
-        if size > LONGEST_REPLY:
-            raise aiohttp.ClientPayloadError(f"a reply of more than {LONGEST_REPLY} bytes")
+        if size > longest:
+            raise aiohttp.ClientPayloadError(f"a reply of more than {longest} bytes")
         sink.feed(chunk)
     return sink.frame()
 

@@ -22,6 +22,7 @@ from dispatcher.pipeline.fleet import Fleet, FleetFiles
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.moves import DeliveryRules
 from dispatcher.pipeline.resolver import Resolver
+from dispatcher.pipeline.retention import Retention
 from dispatcher.pipeline.sender import Sender
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.settings import Settings
@@ -150,6 +151,7 @@ class AccountPipeline:
             rules=rules,
             rng=rng,
         )
+        self.retention = Retention(self.name, spool, clock, retain_days=settings.retain_days)
         self.failure: BaseException | None = None
         """what ended a stage; None while all are well"""
         self._grace_s = settings.shutdown_grace_s
@@ -159,7 +161,7 @@ class AccountPipeline:
 
     async def start(self) -> None:
         await self.client.__aenter__()
-        for stage in (self.assigner, self.sender, self.resolver):
+        for stage in (self.assigner, self.sender, self.resolver, self.retention):
             task = asyncio.create_task(stage.run(), name=f"{type(stage).__name__.lower()} {self.name}")
             task.add_done_callback(self._ended)
             self._stages.append(task)

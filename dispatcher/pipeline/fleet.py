@@ -205,7 +205,7 @@ class Fleet:
             return
         for day in sorted(self._calendar(days) - self._days):
             async with self._turnstile.request():
-                jobs = await self._client.get_jobs(day=day)
+                jobs = await self._client.open_stops(day)
             await self._in_thread(partial(self._add_day, day, jobs))
 
     async def _load(self) -> None:
@@ -227,7 +227,7 @@ class Fleet:
             for day in sorted(self._days | {0}):
                 for date in sorted(self._calendar([day]) - days):
                     async with self._turnstile.request():
-                        jobs = await self._client.get_jobs(day=date)
+                        jobs = await self._client.open_stops(date)
                     await self._in_thread(partial(engine.add_routes, jobs))
                     days.add(date)
         for first in range(0, len(kept), OCCUPY_JOBS):
