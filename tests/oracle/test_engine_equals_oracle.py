@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.oracle.compare import check_world
-from tests.oracle.worlds import World, big_world, seeded_world, worlds
+from tests.oracle.worlds import World, big_world, crowded_world, seeded_world, worlds
 
 
 @settings(
@@ -51,6 +51,12 @@ def test_fleets_that_need_an_index_are_decided_alike(seed: int) -> None:
 def test_big_fleets_that_fill_up_are_decided_alike(seed: int) -> None:
     """Four jobs a member and more: most of the fleet is full at the end."""
     check_world(big_world(seed, members=100, jobs=300))
+
+
+@pytest.mark.parametrize("seed", range(30_200, 30_208))
+def test_a_saturated_city_is_decided_alike(seed: int) -> None:
+    """Two-hour windows, and visits for about twice the hours there are."""
+    assert check_world(crowded_world(seed, members=30, jobs=500)) == 500
 
 
 def check_seed(seed: int, *, members: tuple[int, int], stops: tuple[int, int], jobs: tuple[int, int]) -> int:

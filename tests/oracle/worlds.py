@@ -209,6 +209,37 @@ def big_world(seed: int, *, members: int, jobs: int) -> World:
     return world_of(maker, members=(members // 2, members), stops=(0, members), jobs=(jobs, jobs))
 
 
+def crowded_world(seed: int, *, members: int, jobs: int) -> World:
+    """One city, sober records, two-hour windows and more visits than fit: what decides is *when* there is room."""
+    random = Random(seed)
+    places = [(45.46 + random.gauss(0, 0.05), 9.19 + random.gauss(0, 0.07)) for _ in range(members + jobs // 2)]
+    now = datetime(2026, 11, 30, random.choice((4, 8)), 0, tzinfo=UTC)
+    day = random.choice((20261130, 20261201))
+    accounts = []
+    for index in range(members):
+        start = random.choice(places)
+        account: Json = {"uid": f"u{index}", "username": f"m{index}", "role": "worker", "timezone": "Europe/Rome"}
+        account |= {
+            "route_start_lat": start[0],
+            "route_start_lng": start[1],
+            "teams": random.choice(([1], [2], [1, 2])),
+        }
+        if random.random() < 0.5:
+            account |= {"route_end_lat": start[0], "route_end_lng": start[1]}
+        shift = random.choice(((800, 1800), (700, 1500), (1200, 2000)))
+        account |= {"working_hours": {name: {"start": shift[0], "end": shift[1]} for name in DAYS}}
+        accounts.append(account | {"vehicle_capacity": random.choice((0, 0, 6))})
+    batch = []
+    for index in range(jobs):
+        there, opens = random.choice(places), random.randint(8, 16)
+        job: Json = {"uidSecondary": f"j{index}", "destinationLat": there[0], "destinationLng": there[1], "day": day}
+        job |= {"windowStart": opens * 100, "windowEnd": opens * 100 + 200, "priority": random.randint(0, 10)}
+        job |= {"onSiteSeconds": random.choice((600, 1200, 2400, 3600)), "teamId": random.choice((0, 1, 2))}
+        batch.append(job | random.choice(({}, {}, {"itemsToDropoff": 1}, {"itemsToPickup": 1})))
+    settings = {"policy": random.choice(("nearest", "least_detour")), "timezone": "Europe/Rome"}
+    return World(accounts, None, [], settings, now.timestamp(), [batch])
+
+
 def world(source: Source, *, members: tuple[int, int], stops: tuple[int, int], jobs: tuple[int, int]) -> World:
     return world_of(WorldMaker(source), members=members, stops=stops, jobs=jobs)
 
