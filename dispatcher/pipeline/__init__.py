@@ -1,17 +1,23 @@
 """The pipeline: accept → spool → assign → batch → send → settle, one set of stages per account."""
 
 from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
+from dispatcher.pipeline.care import Care, TooLate, Withdrawal
 from dispatcher.pipeline.clock import Clock, SystemClock
 from dispatcher.pipeline.dispatcher import RESTING, Dispatcher, as_dict
+from dispatcher.pipeline.explaining import Explanation
 from dispatcher.pipeline.fleet import FleetFiles
 
 __all__ = [
     "RESTING",
     "AccountPipeline",
+    "Care",
     "Clock",
     "Dispatcher",
+    "Explanation",
     "FleetFiles",
     "PipelineStatus",
     "SystemClock",
+    "TooLate",
+    "Withdrawal",
     "as_dict",
 ]

@@ -62,8 +62,10 @@ class Assigner(Stage):
             await self.spool.release([job.seq for job in jobs])
             raise
         points.reached("assign.decided")
-        await self._journal.write(changes)
+        gone = await self._journal.write(changes)
         points.reached("assign.written")
+        if gone:  # taken back while they were being decided: their places are free
+            await self._fleet.free([job.key for job in jobs if job.seq in gone])
         return True
 
     async def _decide(self, jobs: Sequence[SpooledJob]) -> list[Change]:

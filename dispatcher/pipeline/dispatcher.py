@@ -18,7 +18,9 @@ from dispatcher.model.key import new_key
 from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE, Accepted, Change, NewJob, Receipt
 from dispatcher.model.state import SETTLED, State
 from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
-from dispatcher.pipeline.clock import Clock, SystemClock
+from dispatcher.pipeline.care import Care
+from dispatcher.pipeline.clock import Clock, SystemClock, utc_text
+from dispatcher.pipeline.explaining import Explanation, explain
 from dispatcher.pipeline.fleet import FleetFiles
 from dispatcher.settings import Settings, load_settings
 from dispatcher.spool import Spool, open_spool
@@ -266,6 +268,40 @@ class Dispatcher:
         """Why no member can take this job as things are now: a count and an example member per code."""
         receipt = await self.receipt(key)
         return (await self.reasons_of([receipt.seq])).get(receipt.seq, {}) if receipt else {}
+
+    @property
+    def care(self) -> Care:
+        """Single jobs taken back, changed and replayed: `care.delete(key)`, `care.edit(key, {...})`, `care.replay(...)`.
+
+        Raises:
+            DispatcherError: outside the `async with` block.
+        """
+        pipeline = self.pipeline
+        return Care(
+            self.account,
+            self._spool,
+            self._clock,
+            write=pipeline.journal.write,
+            accepted=pipeline.accepted,
+            free=pipeline.fleet.free,
+        )
+
+    async def explain(self, key: str) -> Explanation | None:
+        """Where a job is, what happened, why it waits and when it goes next; None when the key is not known."""
+        pipeline = self.pipeline
+        versions = await self.care.versions(key)
+        if not versions:
+            return None
+        undecided = versions[-1].state in {State.ACCEPTED, State.HELD}
+        return explain(
+            versions,
+            now=self._clock.now(),
+            clock=utc_text,
+            owner=None,
+            gate=pipeline.turnstile.gate.snapshot(self._clock.monotonic()),
+            fleet=pipeline.fleet.problem,
+            reasons=await self.reasons(key) if undecided else None,
+        )
 
     async def reasons_of(self, seqs: Sequence[int]) -> dict[int, dict[str, Reason]]:
         """The same for several jobs by row number."""

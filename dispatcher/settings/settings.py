@@ -114,6 +114,16 @@ class Settings:
             "Free space on the spool's disk below which new jobs are refused.", unit="bytes", low=0, high=2**50
         ),
     )
+    retain_days: float = field(
+        default=30.0,
+        metadata=says(
+            "How long a settled job stays in the spool, where its outcome can be asked for and its key is known; "
+            "0 for ever.",
+            unit="days",
+            low=0,
+            high=36_500,
+        ),
+    )
 
     # assignment
     policy: str = field(

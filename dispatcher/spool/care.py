@@ -16,6 +16,9 @@ from dispatcher.spool.ledger import Effects, Ledger
 from dispatcher.spool.schema import connect_read_only
 from dispatcher.spool.statements import SQL, json_text
 
+EXAMINED_ROWS = 10_000
+"""Rows that are looked at in one go to find some that may go: some ten milliseconds of the reader."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpoolStats:
@@ -61,14 +64,19 @@ def check(path: Path) -> list[str]:
     return [] if found == ["ok"] else found
 
 
-def prunable(path: Path, *, before: float, after: int, limit: int, account: int | None) -> list[int]:
-    """Settled rows of an account (None: of all) without a change since `before`, oldest first, after a row.
+def prunable(
+    connection: sqlite3.Connection, *, before: float, after: int, limit: int, account: int | None
+) -> tuple[list[int], int]:
+    """Settled rows of an account (None: of all) without a change since `before`, among the next rows after one.
 
-    Through a connection of its own, as it may pass over many rows that stay.
+    Returns them, oldest first, and the row up to which was looked; 0: no row further on can be as old.
     """
-    with closing(connect_read_only(path)) as connection:
-        (text,) = connection.execute(SQL["prunable"], (micros(before), after, limit, account)).fetchone()
-    return list(orjson.loads(text))
+    end, first_accepted = connection.execute(SQL["row_window"], (after, EXAMINED_ROWS)).fetchone()
+    if end is None or first_accepted >= micros(before):
+        return [], 0
+    (text,) = connection.execute(SQL["prunable"], (micros(before), after, limit, account, end)).fetchone()
+    seqs = list(orjson.loads(text))
+    return seqs, seqs[-1] if len(seqs) == limit else end
 
 
 def drop(

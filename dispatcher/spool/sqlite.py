@@ -284,15 +284,12 @@ class SqliteSpool:
         if account is not None and number is None:
             return 0
         after = self._pruned_to.get(number, 0)
-        try:
-            seqs = await asyncio.to_thread(
-                care.prunable, self._path, before=before, after=after, limit=limit, account=number
-            )
-        except sqlite3.Error as error:
-            raise SpoolError(f"{self._path}: cannot be read: {error}") from error
-        self._pruned_to[number] = seqs[-1] if len(seqs) == limit else 0
-        if not seqs:
-            return 0
+        seqs: list[int] = []
+        while not seqs:
+            seqs, after = await self._read(care.prunable, before=before, after=after, limit=limit, account=number)
+            self._pruned_to[number] = after
+            if not seqs and not after:
+                return 0
         dropped: int = await self._write(lambda future: Tending(partial(care.drop, seqs=seqs, before=before), future))
         return dropped
 

@@ -246,14 +246,19 @@ FROM json_each(?2) AS s
 CROSS JOIN jobs AS j ON j.seq = s.value AND j.account = ?1
 CROSS JOIN contents AS c ON c.seq = j.seq;
 
+-- name: row_window
+-- The last of the ?2 rows after row ?1, NULL when there are none, and when the first of them was accepted.
+SELECT max(w.seq), (SELECT accepted_at FROM contents WHERE seq > ?1 ORDER BY seq LIMIT 1)
+FROM (SELECT seq FROM jobs NOT INDEXED WHERE seq > ?1 ORDER BY seq LIMIT ?2) AS w;
+
 -- name: prunable
--- Settled rows without a change since ?1, after row ?2, at most ?3, of account ?4 (NULL: all). The last row stays, so that no number is used twice,
+-- Settled rows without a change since ?1, from behind row ?2 to row ?5, at most ?3, of account ?4 (NULL: all). The last row stays, so that no number is used twice,
 -- and no version goes before an older one, so that the newest version of a key is always the one that is compared with.
 SELECT json_group_array(seq) FROM (
     SELECT j.seq FROM jobs AS j NOT INDEXED
     CROSS JOIN contents AS c ON c.seq = j.seq
     WHERE j.seq > ?2 AND j.seq < (SELECT max(seq) FROM jobs) AND j.state >= 5 AND j.updated_at < ?1
-    AND (?4 IS NULL OR j.account = ?4)
+    AND j.seq <= ?5 AND (?4 IS NULL OR j.account = ?4)
     AND NOT EXISTS (
         SELECT 1 FROM contents AS older CROSS JOIN jobs AS o ON o.seq = older.seq
         WHERE older.account = c.account AND older.key = c.key AND older.version < c.version
