@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo test lint bench crash wheel clean
+.PHONY: setup demo test lint bench crash readme wheel clean
 
 setup: $(VENV)/.ready
 
@@ -27,6 +27,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+readme: setup
+	$(BIN)/python -m dispatcher.settings.table README.md
 
 bench: setup
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'

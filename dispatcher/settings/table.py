@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from dispatcher.settings.info import SettingInfo, plain
 from dispatcher.settings.settings import describe
+
+START = "<!-- settings -->"
+END = "<!-- /settings -->"
 
 
 def configuration_table() -> str:
@@ -26,3 +32,15 @@ def _text(info: SettingInfo) -> str:
         unit = f" {info.unit}" if info.unit else ""
         return f"{text} {info.allowed.capitalize()}{unit}."
     return text
+
+
+def write_into(readme: Path) -> None:
+    """Put the table between the README's marks. A test holds the two together; `make readme` calls this."""
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{START}\n{configuration_table()}{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_into(Path(sys.argv[1]))
