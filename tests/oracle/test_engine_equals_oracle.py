@@ -53,10 +53,10 @@ def test_big_fleets_that_fill_up_are_decided_alike(seed: int) -> None:
     check_world(big_world(seed, members=100, jobs=300))
 
 
-@pytest.mark.parametrize("seed", range(30_200, 30_208))
+@pytest.mark.parametrize("seed", range(30_200, 30_204))
 def test_a_saturated_city_is_decided_alike(seed: int) -> None:
     """Two-hour windows, and visits for about twice the hours there are."""
-    assert check_world(crowded_world(seed, members=30, jobs=500)) == 500
+    assert check_world(crowded_world(seed, members=25, jobs=400)) == 400
 
 
 def check_seed(seed: int, *, members: tuple[int, int], stops: tuple[int, int], jobs: tuple[int, int]) -> int:
