@@ -13,9 +13,10 @@ from engine.clock import day_ordinal
 from engine.deadline import Deadline
 from engine.decision import MEMBER_REASONS, Decision, Reason
 from engine.fit import REASONS
+from engine.improve import improve
 from engine.job import Job
 from engine.registry import Entry
-from engine.regret import take_by_regret
+from engine.regret import take_all_by_regret
 from engine.route import figures
 from engine.scan import count_reasons
 from engine.search import decide
@@ -60,12 +61,14 @@ class _Batch:
                 self.seen.add(key)
             run.append(i)
         self._search(run)
+        if self.book.settings.improve_s > 0:
+            self._improve(others)
         for i, best in zip(others, self.found[others].tolist(), strict=True):
             decisions[i] = self._decision(i, best)
         return [decisions[i] for i in range(len(jobs))]
 
     def _enter(self, named: list[int]) -> None:
-        """Jobs that name their member go into the routes; a later version of a key takes the place of an earlier one."""
+        """Jobs that name their member go into the routes; a later version of a key replaces an earlier one."""
         book = self.book
         waiting: list[int] = []
         slots: list[int] = []
@@ -96,26 +99,41 @@ class _Batch:
         """Decide the jobs `run` one after the other and note where they went."""
         if not run:
             return
-        book, found = self.book, self.found
-        order = np.array(run, dtype=np.int64)
-        run_search(book, self.records, order, self.needs, self.excluded, found, self.counts, self.first)
-        day_of = {row: day for day, row in book.days.rows.items()}
-        for i, (*_, member, row, _, _) in zip(run, found[run].tolist(), strict=True):
-            if member >= 0:
-                book.registry.add(self.handle + i, Entry(self.jobs[i].key, None, day_of[row], member))
+        self._decide(np.array(run, dtype=np.int64))
+        self._note(run)
 
-    def _by_regret(self, order: Ints) -> Ints:
-        """Decide the jobs of each priority by regret; returns those for which there was no time."""
-        book = self.book
+    def _note(self, run: list[int]) -> None:
+        """Enter into the registry where jobs went."""
+        day_of = {row: day for day, row in self.book.days.rows.items()}
+        for i, (*_, member, row, _, _) in zip(run, self.found[run].tolist(), strict=True):
+            if member >= 0:
+                self.book.registry.add(self.handle + i, Entry(self.jobs[i].key, None, day_of[row], member))
+
+    def _improve(self, others: list[int]) -> None:
+        """Improve the routes; of several versions of a key only the last one is still there."""
+        book, settings, jobs = self.book, self.book.settings, self.jobs
+        last = {jobs[i].key: i for i in others}
+        standing = [i for i in others if jobs[i].key is None or last[jobs[i].key] == i]
+        taken = np.array([i for i in standing if self.handle + i in book.registry], dtype=np.int64)
+        free = np.array([i for i in taken.tolist() if not jobs[i].accepted and not jobs[i].checked_in], dtype=np.int64)
+        absent = np.array([i for i in standing if self.found[i]["member"] < 0], dtype=np.int64)
+        improve(
+            book.days, self.records, self.needs, self.excluded, book.caps(), self.found, free, absent, taken,
+            search=self._decide, seed=settings.seed, deadline=Deadline(settings.improve_s),
+        )  # fmt: skip
+        for i in free.tolist():
+            book.registry.drop(self.handle + i)
+        self._note([*free.tolist(), *absent.tolist()])
+
+    def _decide(self, order: Ints) -> None:
+        """Decide jobs on the routes as they stand."""
+        if len(self.counts):
+            self.counts[order] = self.first[order] = 0
         priorities = np.array([self.jobs[i].priority for i in order.tolist()], dtype=np.int64)
-        for priority in np.unique(priorities)[::-1]:
-            left = take_by_regret(
-                book.days, len(book.members), self.records, order[priorities == priority], self.needs, self.excluded,
-                book.settings.policy == "least_detour", *book.caps(), self.found, self.counts, self.first, self.deadline,
-            )  # fmt: skip
-            if len(left):
-                return np.concatenate([left, order[priorities < priority]])
-        return order[:0]
+        run_search(
+            self.book, self.records, order, priorities, self.needs, self.excluded, self.found, self.counts, self.first,
+            self.deadline,
+        )  # fmt: skip
 
     def _decision(self, index: int, best: tuple[Any, ...]) -> Decision:
         distance, added, start, member, _, position, _ = best
@@ -129,17 +147,22 @@ class _Batch:
         return Decision(index, job.key, None, None, None, None, None, reasons=why)
 
 
-def run_search(
+def run_search(  # noqa: PLR0917 - it hands them on to kernels
     book: Book,
     records: Records,
     order: Ints,
+    priorities: Ints,
     needs: Words,
     excluded: Words,
     found: Records,
     counts: Ints,
     first: Ints,
+    deadline: Deadline | None = None,
 ) -> None:
-    """Decide the records `order` one after the other; the answers go to `found`, and to `counts` and `first` when they have rows."""
+    """Decide the records `order` (`priorities`: theirs, falling) one by one, or by regret if the settings say so.
+
+    The answers go to `found`, and to `counts` and `first` when they have rows.
+    """
     if not book.members:
         found["member"][order] = -1
         return
@@ -147,6 +170,11 @@ def run_search(
     rows = days.today_rows()
     days.ready()
     detour = book.settings.policy == "least_detour"
+    if book.settings.order == "regret":
+        order = take_all_by_regret(
+            days, len(book.members), records, order, priorities, needs, excluded, detour, *book.caps(),
+            found, counts, first, deadline or Deadline(book.settings.regret_s),
+        )  # fmt: skip
     done = 0
     while True:
         done = decide(

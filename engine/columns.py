@@ -105,7 +105,8 @@ def decide_columns(book: Book, table: dict[str, Floats], keys: list[str | None] 
     found = np.zeros(count, dtype=FOUND)
     order = np.argsort(-table["priority"], kind="stable").astype(np.int64)
     none = np.zeros(0, dtype=np.uint64)
-    run_search(book, records, order, needs, none, found, np.zeros((0, 0), np.int64), np.zeros((0, 0), np.int64))
+    priorities, nothing = table["priority"][order].astype(np.int64), np.zeros((0, 0), np.int64)
+    run_search(book, records, order, priorities, needs, none, found, nothing, nothing)
     nobody = found["member"] < 0
     if keys is not None:
         day_of = {row: day for day, row in book.days.rows.items()}

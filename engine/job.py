@@ -36,6 +36,7 @@ class Job(NamedTuple):
         team: 0 for any.
         skills, excluded: what custom fields ask for.
         checked_in: the stop is under way.
+        accepted: its member accepted it.
     """
 
     key: str | None
@@ -58,6 +59,7 @@ class Job(NamedTuple):
     skills: tuple[str, ...]
     excluded: tuple[str, ...]
     checked_in: bool
+    accepted: bool = False
 
 
 def read_job(index: int, job: object) -> Job:
@@ -105,6 +107,7 @@ def read_job(index: int, job: object) -> Job:
         skills=tuple(sorted({fold(part) for part in skills if part.strip()})),
         excluded=tuple(part.strip() for part in excluded if part.strip()),
         checked_in=_given(get("tsCheckIn")),
+        accepted=_given(get("tsAccepted")),
     )
 
 

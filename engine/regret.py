@@ -40,6 +40,37 @@ CHOICES: Final = 2
 """Members that a job's regret compares."""
 
 
+def take_all_by_regret(
+    days: Days,
+    members: int,
+    jobs: Records,
+    order: Ints,
+    priorities: Ints,
+    needs: Words,
+    excluded: Words,
+    detour: bool,
+    max_jobs: int,
+    max_m: float,
+    found: Records,
+    counts: Ints,
+    first: Ints,
+    deadline: Deadline,
+) -> Ints:
+    """Decide the jobs `order` by priority, and those of one priority by regret; the answers go to `found`.
+
+    Returns:
+        The jobs that the deadline left undecided, in their order.
+    """
+    for priority in np.unique(priorities)[::-1]:
+        group = order[priorities == priority]
+        left = take_by_regret(
+            days, members, jobs, group, needs, excluded, detour, max_jobs, max_m, found, counts, first, deadline
+        )
+        if len(left):
+            return np.concatenate([left, order[priorities < priority]])
+    return order[:0]
+
+
 def take_by_regret(
     days: Days,
     members: int,
