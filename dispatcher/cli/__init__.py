@@ -1,4 +1,4 @@
-"""The command line: `dispatcher submit | plan | sandbox | demo | config`."""
+"""The command line: `dispatcher submit | plan | sandbox | demo | jobs | dead | spool | config`."""
 
 from __future__ import annotations
 

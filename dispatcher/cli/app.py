@@ -23,6 +23,12 @@ class LazyGroup(click.Group):
         "plan": ("dispatcher.cli.plan:plan", "Dry run: who would get which job, and why not. Sends nothing."),
         "sandbox": ("dispatcher.cli.sandbox:sandbox", "A local server that speaks the Hellotracks API."),
         "demo": ("dispatcher.cli.demo:demo", "20 000 jobs through the whole pipeline, against a sandbox of its own."),
+        "jobs": ("dispatcher.cli.jobs:jobs", "Look at jobs in the spool; take back or change one before it is sent."),
+        "dead": ("dispatcher.cli.dead:dead", "Jobs that did not get through: list, replay, export, edit."),
+        "spool": (
+            "dispatcher.cli.spool:spool",
+            "Care of the spool's file: check, stats, vacuum, prune, export, migrate.",
+        ),
         "config": ("dispatcher.cli.config:config", "Check and show the settings."),
     }
 

@@ -4,6 +4,7 @@ from dispatcher.intake.document import Document, read_document
 from dispatcher.intake.errors import InputError
 from dispatcher.intake.fleet import load_company, load_members, load_routes
 from dispatcher.intake.jobs import CHUNK_JOBS, Chunk, read_jobs
+from dispatcher.intake.table import read_cell
 
 __all__ = [
     "CHUNK_JOBS",
@@ -13,6 +14,7 @@ __all__ = [
     "load_company",
     "load_members",
     "load_routes",
+    "read_cell",
     "read_document",
     "read_jobs",
 ]

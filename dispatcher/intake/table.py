@@ -55,6 +55,13 @@ def read_rows(source: Source) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
         raise InputError(f"{source.name}:{start + reader.line_num - 1}: not CSV: {error}") from error
 
 
+def read_cell(name: str, cell: str) -> Any:
+    """One cell of the column `name`, by the field's type; None when it is empty."""
+    rule = rules().get(name)
+    read = _READERS.get(rule.kind) if rule else None
+    return (read(cell) if read else cell) if cell else None
+
+
 def _delimiter(header: str) -> str:
     bare = re.sub(r'"[^"]*"', "", header)
     return max(_DELIMITERS, key=bare.count)

@@ -75,17 +75,17 @@ class Care:
 
     async def delete(self, key: str) -> Withdrawal:
         """Take back every version of a key that was not sent."""
-        unsent = [row for row in await self.versions(key) if row.state in UNSENT]
-        left: Collection[int] = ()
+        unsent = withdrawal(await self.versions(key)).withdrawn
+        gone: Collection[int] = ()
         if unsent:
-            left = await self._write([withdraw(unsent, words="deleted before it was sent")])
-        rows = await self.versions(key)
-        taken = {row.seq for row in unsent if row.seq not in left}
+            gone = await self._write([withdraw(unsent, words="deleted before it was sent")])
+        taken = {row.seq for row in unsent if row.seq not in gone}
         if self._free and any(row.worker for row in unsent if row.seq in taken):
             await self._free([key])
+        rows = await self.versions(key)
         return Withdrawal(
             withdrawn=[row for row in rows if row.seq in taken],
-            left=[row for row in rows if row.seq not in taken and not row.withdrawn and row.state not in FAILED],
+            left=[row for row in withdrawal(rows).left if row.seq not in taken],
         )
 
     async def edit(self, key: str, fields: Mapping[str, Any], *, dead: bool = False) -> Receipt | None:
@@ -136,6 +136,14 @@ class Care:
 
     async def _apply(self, changes: Sequence[Change]) -> Collection[int]:
         return await self._spool.apply(changes, now=self._clock.now())
+
+
+def withdrawal(rows: Sequence[Receipt]) -> Withdrawal:
+    """What taking back the job would do to these versions of it, as they are now."""
+    return Withdrawal(
+        withdrawn=[row for row in rows if row.state in UNSENT],
+        left=[row for row in rows if row.state not in (*UNSENT, *FAILED)],
+    )
 
 
 def editable(row: Receipt, body: bytes, fields: Mapping[str, Any], *, dead: bool) -> NewJob:

@@ -271,7 +271,7 @@ class Dispatcher:
 
     @property
     def care(self) -> Care:
-        """Single jobs taken back, changed and replayed: `care.delete(key)`, `care.edit(key, {...})`, `care.replay(...)`.
+        """Single jobs taken back, changed, replayed: `care.delete(key)`, `care.edit(key, {...})`, `care.replay(...)`.
 
         Raises:
             DispatcherError: outside the `async with` block.

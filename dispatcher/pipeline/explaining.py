@@ -143,7 +143,7 @@ def _whom(row: Receipt) -> str:
         return f"{row.worker}, named by the caller" if row.preassigned else row.worker
     if row.autoassign:
         return "the server assigns it" + (", as the caller wished" if row.switches & AUTOASSIGN else "")
-    return "no member"
+    return "without a member"
 
 
 def _happened(row: Receipt, clock: Callable[[float], str]) -> list[str]:

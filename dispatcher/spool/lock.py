@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from dispatcher.errors import SpoolUnusable
+
+LOOKS = 3
+LOOK_AGAIN_S = 0.02
+"""`holder` takes the lock for an instant; so one that seems held is tried a few times."""
 
 
 class FileLock:
@@ -19,13 +25,13 @@ class FileLock:
     __slots__ = ("_fd",)
 
     def __init__(self, path: Path) -> None:
-        name = path.with_name(path.name + ".lock")
+        name = _beside(path)
         try:
             self._fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise SpoolUnusable(f"{path}: the lock file cannot be written: {error.strerror} ({name})") from error
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(self._fd)
         except OSError as error:
             holder = os.read(self._fd, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
@@ -36,3 +42,37 @@ class FileLock:
     def release(self) -> None:
         """Give the lock back."""
         os.close(self._fd)
+
+
+def holder(path: Path) -> int | None:
+    """The process that has the spool open; 0: there is none; None: it cannot be told."""
+    try:
+        fd = os.open(_beside(path), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.read(fd, 32).decode("ascii", "replace").strip()
+        return int(text) if text.isdecimal() else None
+    except OSError:
+        return None
+    else:
+        return 0
+    finally:
+        os.close(fd)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+def _take(fd: int) -> None:
+    for _ in range(LOOKS - 1):
+        with suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(LOOK_AGAIN_S)
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
