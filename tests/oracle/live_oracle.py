@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import date
 from typing import Any
 
 from tests.oracle.clock import calendar_day
 from tests.oracle.days import Stop, enter_by_order, positions
-from tests.oracle.oracle import Oracle, PlainDecision
+from tests.oracle.oracle import Counts, Oracle, PlainDecision, destination
 
 
 class LiveOracle(Oracle):
@@ -57,6 +58,46 @@ class LiveOracle(Oracle):
         decision = self._choose(0, job)
         self.passed_over = set()
         return decision
+
+    # ---- what an explanation tells ----
+
+    def best_two(self, job: Mapping[str, Any]) -> tuple[PlainDecision | None, PlainDecision | None]:
+        """Who would take a job that is no stop, and who would if that member could not; nothing changes."""
+        first = deepcopy(self)._choose(0, job)
+        if first.worker is None:
+            return None, None
+        others = deepcopy(self)
+        others.passed_over = {self.member_index(first.worker)}
+        second = others._choose(0, job)
+        return first, second if second.worker is not None else None
+
+    def refusals(self, job: Mapping[str, Any]) -> Counts:
+        """The reasons of those members who cannot take the job, when others can."""
+        if not self.members or destination(job) is None:
+            return self.reasons(job)
+        counts: Counts = {}
+        for member, name in enumerate(self.names()):
+            code = self.code_of(job, member)
+            if code is not None:
+                count, example = counts.get(code, (0, name))
+                counts[code] = count + 1, example
+        return counts
+
+    def code_of(self, job: Mapping[str, Any], member: int) -> str | None:
+        """Why this member cannot take the job; None when it fits."""
+        if any(each.member == member for each in self.candidates(job)):
+            return None
+        return self._barrier(job, member) or self._obstacle(job, member)
+
+    def distances(self, job: Mapping[str, Any]) -> dict[str, float]:
+        """Great circle to the job for every member that has a reference position on its day."""
+        whole = range(len(self.members))
+        return {
+            self.names()[i]: self._distance(job, i) for i in whole if self._member_day(job, i)[0].begins is not None
+        }
+
+    def names(self) -> list[str]:
+        return [str(self._name(member)) for member in range(len(self.members))]
 
     def holder(self, key: str) -> tuple[int, date, Stop]:
         """Who has the stop with this key, and on which day."""
