@@ -7,9 +7,6 @@ from typing import Any
 
 import orjson
 
-PERSON_FIELDS = ("assigneeName", "assigneeUsername", "receiverUid", "worker", "workerName")
-"""Fields of the job object that follow from who it is assigned to."""
-
 FRESH_MS = 900_000
 """A generated member whose location was younger than this at the start keeps reporting: it stays as young."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from dispatcher.sandbox.job_object import JOB_DEFAULTS, SERVER_FIELDS, Defaults
+from dispatcher.model.job_object import JOB_DEFAULTS, SERVER_FIELDS, Defaults
 from dispatcher.sandbox.people import NOBODY, People, Person
 
 ARCHIVED = 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from dispatcher.sandbox.job_object import progress
+from dispatcher.model.job_object import progress
 from dispatcher.sandbox.people import People, teams_of
 from dispatcher.sandbox.reply import Reply, v1_error
 from dispatcher.sandbox.store import JobStore

@@ -193,6 +193,32 @@ class Settings:
 
     # the daemon
     listen: str = field(default="127.0.0.1:8080", metadata=says("Address of `dispatcher run`: HOST:PORT."))
+    accept_key: Secret = field(
+        default=Secret(""),
+        metadata=says(
+            "The key that clients of `dispatcher run` must send as `API-Key`; empty takes any, which is only allowed "
+            "on a loopback address. It is never printed."
+        ),
+    )
+    accept_timeout_s: float = field(
+        default=30.0,
+        metadata=says(
+            "How long a request to `dispatcher run` waits for its jobs' outcomes before it is answered with receipts.",
+            unit="s",
+            low=0,
+            high=3_600,
+        ),
+    )
+    body_timeout_s: float = field(
+        default=10.0,
+        metadata=says(
+            "How long a client of `dispatcher run` may take to send a request; "
+            "large bodies get a second more for each 16 KiB.",
+            unit="s",
+            low=0.05,
+            high=3_600,
+        ),
+    )
     max_body_bytes: int = field(
         default=16 * MIB,
         metadata=says("Largest request body, taken and sent.", unit="bytes", low=1_024, high=2**31 - 1),

@@ -4,7 +4,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatcher.sandbox.job_object import JOB_DEFAULTS
+from dispatcher.model.job_object import JOB_DEFAULTS
 from dispatcher.sandbox.people import People
 from dispatcher.sandbox.store import JobStore
 from tests.unit.sandbox.talk import member

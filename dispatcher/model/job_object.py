@@ -7,8 +7,6 @@ from typing import Any
 
 import orjson
 
-from dispatcher.sandbox.people import PERSON_FIELDS
-
 JOB_DEFAULTS: dict[str, Any] = {
     "carryOver": 1,
     "confirmationEmails": "",
@@ -62,6 +60,9 @@ JOB_DEFAULTS: dict[str, Any] = {
     "windowStart": 0,
 }
 """Defaults of all fields except those that the server sets (`SERVER_FIELDS`)."""
+
+PERSON_FIELDS = ("assigneeName", "assigneeUsername", "receiverUid", "worker", "workerName")
+"""Fields that follow from who the job is assigned to."""
 
 SERVER_FIELDS = ("id", "uidSecondary", "status", "tsAssigned", "tsCreated", "tsSaved", *PERSON_FIELDS)
 """Fields kept outside of a job's stored text: its identity, its times, its person."""
