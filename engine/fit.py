@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine._jit import kernel
+from engine._jit import inlined, kernel
 from engine.route import EPS, place_before, travel_from
 from engine.sphere import metres
 from engine.state import Records, State, Words
@@ -17,7 +17,7 @@ REASONS = 13
 """Number of codes, in the order of `engine.decision.MEMBER_REASONS`."""
 
 
-@kernel
+@inlined
 def load_fits(slots: Records, stops: Records, s: int, position: int, drop: float, pick: float) -> bool:
     """The load stays within the capacity when the job goes to this position; drop-offs ride before it, pick-ups behind."""
     slot = slots[s]
@@ -28,7 +28,7 @@ def load_fits(slots: Records, stops: Records, s: int, position: int, drop: float
     return slot.load_max <= slot.capacity and before + drop <= slot.capacity and after + pick <= slot.capacity
 
 
-@kernel
+@inlined
 def try_position(
     slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int, there: float, on: float
 ) -> tuple[float, float]:
@@ -60,7 +60,7 @@ def try_position(
     return there + on - slot.end_leg, start
 
 
-@kernel
+@inlined
 def too_tight(slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int) -> bool:
     """Even without any travel the job would end too late for what comes behind this position."""
     slot, job = slots[s], jobs[j]
@@ -72,7 +72,7 @@ def too_tight(slots: Records, stops: Records, s: int, position: int, jobs: Recor
     return bool(max(clock, job.opens) + job.on_site > limit + EPS)
 
 
-@kernel
+@inlined
 def travel_on(slots: Records, stops: Records, s: int, position: int, jobs: Records, j: int) -> float:
     """Seconds from the job to the first stop with a place at or behind a position, else to the route's end, else 0."""
     slot, job = slots[s], jobs[j]
@@ -84,8 +84,14 @@ def travel_on(slots: Records, stops: Records, s: int, position: int, jobs: Recor
     return 0.0
 
 
-@kernel
+@inlined
 def best_position(state: State, s: int, jobs: Records, j: int, limit: float) -> tuple[int, float, float]:
+    """`fit_in` on the state."""
+    return fit_in(state.slots, state.stops, s, jobs, j, limit)
+
+
+@kernel
+def fit_in(slots: Records, stops: Records, s: int, jobs: Records, j: int, limit: float) -> tuple[int, float, float]:
     """Where the job fits with the least added travel (on a tie: the day ends earlier, then the earlier position).
 
     Positions that add more than `limit` (seconds) need not be looked at.
@@ -93,7 +99,6 @@ def best_position(state: State, s: int, jobs: Records, j: int, limit: float) -> 
     Returns:
         Position (-1: nowhere), added travel and start, seconds.
     """
-    slots, stops = state.slots, state.stops
     slot, job = slots[s], jobs[j]
     offset, n = slot.offset, slot.n
     least = np.inf
@@ -120,15 +125,15 @@ def best_position(state: State, s: int, jobs: Records, j: int, limit: float) -> 
     if least > limit + EPS:
         return -1, np.inf, 0.0
     if ties > 1:
-        return untie(state, s, jobs, j, least)
+        return untie(slots, stops, s, jobs, j, least)
     return found, least, begin
 
 
 @kernel
-def untie(state: State, s: int, jobs: Records, j: int, least: float) -> tuple[int, float, float]:
+def untie(slots: Records, stops: Records, s: int, jobs: Records, j: int, least: float) -> tuple[int, float, float]:
     """Of the positions that add the least: the one that ends the day earliest, then the first."""
-    slots, stops = state.slots, state.stops
-    slot, job = slots[s], jobs[j]
+    slot = slots[s]
+    job = jobs[j]
     earliest = np.inf
     for step in range(2):
         for position in range(slot.floor, slot.n + 1):
@@ -164,7 +169,7 @@ def day_end(
     return clock + on if away else clock + slot.end_leg
 
 
-@kernel
+@inlined
 def has_traits(traits: Words, member: int, needs: Words, begin: int, count: int) -> bool:
     """The member has all of the bits listed in `needs[begin:begin + count]`."""
     for k in range(begin, begin + count):
@@ -174,7 +179,7 @@ def has_traits(traits: Words, member: int, needs: Words, begin: int, count: int)
     return True
 
 
-@kernel
+@inlined
 def is_excluded(member: int, excluded: Words, begin: int, count: int) -> bool:
     """The job does not want this member."""
     for k in range(begin, begin + count):

@@ -11,7 +11,7 @@ from math import cos, sin
 
 import numpy as np
 
-from engine._jit import kernel
+from engine._jit import inlined, kernel
 from engine.room import measure_room
 from engine.route import EPS, insert, measure, rebuild, remove, reserve, retime, sorted_position
 from engine.sphere import Floats
@@ -101,7 +101,7 @@ def gather_leaf(state: State, row: int, k: int) -> None:
             state.node_traits[k, w] |= state.traits[member, w]
 
 
-@kernel
+@inlined
 def spare(state: State, s: int) -> tuple[float, float]:
     """Items that a slot could at most still drop and pick."""
     slot = state.slots[s]
@@ -112,24 +112,43 @@ def spare(state: State, s: int) -> tuple[float, float]:
     return slot.capacity - slot.load0, slot.capacity - slot.load1
 
 
-@kernel
-def gather_node(state: State, first: int, k: int) -> None:
-    """A node's aggregates from its two children (`k` counts within the row, `first` is the row's root)."""
+@inlined
+def gather_node(state: State, first: int, k: int) -> bool:
+    """A node's aggregates from its two children (`k` counts within the row, `first` is the row's root); False: nothing changed."""
     nodes, node_room, node_traits = state.nodes, state.node_room, state.node_traits
     up, left, right = first + k, first + 2 * k + 1, first + 2 * k + 2
     node, a, b = nodes[up], nodes[left], nodes[right]
-    node.rx0, node.ry0, node.rz0 = min(a.rx0, b.rx0), min(a.ry0, b.ry0), min(a.rz0, b.rz0)
-    node.rx1, node.ry1, node.rz1 = max(a.rx1, b.rx1), max(a.ry1, b.ry1), max(a.rz1, b.rz1)
-    node.x0, node.y0, node.z0 = min(a.x0, b.x0), min(a.y0, b.y0), min(a.z0, b.z0)
-    node.x1, node.y1, node.z1 = max(a.x1, b.x1), max(a.y1, b.y1), max(a.z1, b.z1)
-    node.per_m, node.early, node.free = min(a.per_m, b.per_m), min(a.early, b.early), max(a.free, b.free)
-    node.drop, node.pick, node.leg_max = max(a.drop, b.drop), max(a.pick, b.pick), max(a.leg_max, b.leg_max)
-    node.fewest = min(a.fewest, b.fewest)
+    changed = False
+    x0, y0, z0 = min(a.rx0, b.rx0), min(a.ry0, b.ry0), min(a.rz0, b.rz0)
+    x1, y1, z1 = max(a.rx1, b.rx1), max(a.ry1, b.ry1), max(a.rz1, b.rz1)
+    changed |= x0 != node.rx0 or y0 != node.ry0 or z0 != node.rz0
+    changed |= x1 != node.rx1 or y1 != node.ry1 or z1 != node.rz1
+    node.rx0, node.ry0, node.rz0, node.rx1, node.ry1, node.rz1 = x0, y0, z0, x1, y1, z1
+    x0, y0, z0 = min(a.x0, b.x0), min(a.y0, b.y0), min(a.z0, b.z0)
+    x1, y1, z1 = max(a.x1, b.x1), max(a.y1, b.y1), max(a.z1, b.z1)
+    changed |= x0 != node.x0 or y0 != node.y0 or z0 != node.z0
+    changed |= x1 != node.x1 or y1 != node.y1 or z1 != node.z1
+    node.x0, node.y0, node.z0, node.x1, node.y1, node.z1 = x0, y0, z0, x1, y1, z1
+    per_m, early, free = min(a.per_m, b.per_m), min(a.early, b.early), max(a.free, b.free)
+    changed |= per_m != node.per_m or early != node.early or free != node.free
+    node.per_m, node.early, node.free = per_m, early, free
+    drop, pick, leg_max = max(a.drop, b.drop), max(a.pick, b.pick), max(a.leg_max, b.leg_max)
+    changed |= drop != node.drop or pick != node.pick or leg_max != node.leg_max
+    node.drop, node.pick, node.leg_max = drop, pick, leg_max
+    fewest = min(a.fewest, b.fewest)
+    changed |= fewest != node.fewest
+    node.fewest = fewest
     mine, lower, upper = node_room[up], node_room[left], node_room[right]
+    differing = 0
     for c in range(COLUMNS):
-        mine[c] = max(upper[c], lower[c])
+        most = lower[c] if lower[c] > upper[c] else upper[c]
+        differing += most != mine[c]
+        mine[c] = most
     for w in range(node_traits.shape[1]):
-        node_traits[up, w] = node_traits[left, w] | node_traits[right, w]
+        bits = node_traits[left, w] | node_traits[right, w]
+        differing += bits != node_traits[up, w]
+        node_traits[up, w] = bits
+    return changed or differing > 0
 
 
 @kernel
@@ -146,7 +165,8 @@ def settle(state: State, s: int) -> None:
     gather_leaf(state, row, first + k)
     while k > 0:
         k = (k - 1) // 2
-        gather_node(state, first, k)
+        if not gather_node(state, first, k):
+            return
 
 
 @kernel
@@ -177,7 +197,7 @@ def relocate(state: State, s: int, lat: float, lng: float, placed: int) -> bool:
     return strayed
 
 
-@kernel
+@inlined
 def leaf_of(state: State, row: int, place: int) -> int:
     """The leaf that holds a place of a row's tree."""
     first = row * (len(state.nodes) // len(state.trees))

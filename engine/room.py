@@ -12,11 +12,11 @@ import math
 
 import numpy as np
 
-from engine._jit import kernel
+from engine._jit import inlined, kernel
 from engine.state import ANY, BUCKET_S, COLUMNS, LAST_BUCKET, MOST_ROOM, State
 
 
-@kernel
+@inlined
 def bucket(clock: float) -> int:
     """The bucket of a time of day."""
     return int(min(max(clock, 0.0) / BUCKET_S, LAST_BUCKET))
@@ -57,7 +57,7 @@ def measure_room(state: State, s: int) -> None:
         _note_gap(state, s, early, latest, longest - leg)
 
 
-@kernel
+@inlined
 def _note_gap(state: State, s: int, early: float, latest: float, most: float) -> None:
     room = state.room
     if most < -0.01:
@@ -69,7 +69,7 @@ def _note_gap(state: State, s: int, early: float, latest: float, most: float) ->
         room[s, ANY] = max(room[s, ANY], seconds)
 
 
-@kernel
+@inlined
 def widen(state: State, s: int, x: float, y: float, z: float) -> None:
     """Make a slot's box hold a place."""
     slot = state.slots[s]

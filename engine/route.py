@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine._jit import kernel
+from engine._jit import inlined, kernel
 from engine.sphere import metres
 from engine.state import FREE, TOP, Records, State
 
 EPS = 1e-6
 
 
-@kernel
+@inlined
 def place_before(slots: Records, stops: Records, s: int, position: int) -> int:
     """Index in the pool of the last stop with a place before a position; -1 for the reference position."""
     if position == 0:
@@ -27,7 +27,7 @@ def place_before(slots: Records, stops: Records, s: int, position: int) -> int:
     return slots[s].offset + carry if carry >= 0 else -1
 
 
-@kernel
+@inlined
 def place_after(slots: Records, stops: Records, s: int, position: int) -> int:
     """Index in the pool of the first stop with a place at or behind a position; -1 when there is none."""
     slot = slots[s]
@@ -37,7 +37,7 @@ def place_after(slots: Records, stops: Records, s: int, position: int) -> int:
     return -1
 
 
-@kernel
+@inlined
 def travel_from(slots: Records, stops: Records, s: int, i: int, lat: float, lng: float, cos: float) -> float:
     """Seconds from stop `i` (-1: the reference position, 0 s when there is none) to a place."""
     slot = slots[s]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine._jit import kernel
+from engine._jit import inlined, kernel
 from engine.fit import best_position, has_traits, is_excluded, why_not
 from engine.index import put_in
 from engine.route import EPS, reserve
@@ -14,7 +14,7 @@ from engine.sphere import metres
 from engine.state import PAST, TODAY, Ints, Records, State, Words
 
 
-@kernel
+@inlined
 def may_take(
     state: State, s: int, member: int, jobs: Records, j: int, needs: Words, excluded: Words, max_jobs: int
 ) -> bool:

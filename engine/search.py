@@ -9,11 +9,11 @@ could win is tested on its day route. Candidates that tie with the best are kept
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine._jit import kernel
+from engine._jit import inlined, kernel
 from engine.fit import best_position
 from engine.index import put_in, spare
 from engine.room import bucket
@@ -23,7 +23,31 @@ from engine.sphere import CHORD_MARGIN, RADIUS_M, Floats, metres
 from engine.state import ANY, LAST_BUCKET, MOST_ROOM, PAST, TODAY, Ints, Records, State, Words
 
 
+class Scratch(NamedTuple):
+    """Working memory of a search: branches to visit, members of a leaf, candidates for a tie."""
+
+    stack: Ints
+    bounds: Floats
+    places: Ints
+    chords: Floats
+    tied: Ints
+    values: Floats
+
+
 @kernel
+def new_scratch(capacity: int) -> Scratch:
+    """Working memory for a fleet of so many members."""
+    return Scratch(
+        np.empty(128, dtype=np.int64),
+        np.empty(128, dtype=np.float64),
+        np.empty(capacity, dtype=np.int64),
+        np.empty(capacity, dtype=np.float64),
+        np.empty(capacity, dtype=np.int64),
+        np.empty(capacity, dtype=np.float64),
+    )
+
+
+@inlined
 def chord_to_box(
     x: float, y: float, z: float, x0: float, y0: float, z0: float, x1: float, y1: float, z1: float
 ) -> float:
@@ -34,7 +58,7 @@ def chord_to_box(
     return sqrt(dx * dx + dy * dy + dz * dz) - CHORD_MARGIN
 
 
-@kernel
+@inlined
 def detour_bound(away: float, leg_max: float, round_trip: bool) -> float:
     """Least travel that a job `away` seconds from every place of a day adds: between two stops it is a detour from a leg of at most
     `leg_max`, behind the last one (unless the day ends at a place: `round_trip`) just the way there.
@@ -42,7 +66,7 @@ def detour_bound(away: float, leg_max: float, round_trip: bool) -> float:
     return max(2.0 * away - leg_max, 0.0) if round_trip else max(min(away, 2.0 * away - leg_max), 0.0)
 
 
-@kernel
+@inlined
 def node_away(state: State, k: int, jobs: Records, j: int) -> float:
     """Least travel (seconds) from any place of the days below a node to the job."""
     node, job = state.nodes[k], jobs[j]
@@ -50,7 +74,7 @@ def node_away(state: State, k: int, jobs: Records, j: int) -> float:
     return max(chord, 0.0) * RADIUS_M * node.per_m
 
 
-@kernel
+@inlined
 def node_may(
     state: State, k: int, away: float, jobs: Records, j: int, needs: Words, max_jobs: int, first: int, last: int
 ) -> bool:
@@ -75,7 +99,7 @@ def node_may(
     return False
 
 
-@kernel
+@inlined
 def slot_may(state: State, s: int, jobs: Records, j: int, first: int, last: int) -> bool:
     """The bounds of one slot allow the job."""
     slot, job = state.slots[s], jobs[j]
@@ -107,14 +131,10 @@ def search(
     detour: bool,
     max_jobs: int,
     max_m: float,
-    tied: Ints,
-    values: Floats,
+    scratch: Scratch,
     found: Records,
 ) -> None:
-    """Decide one job; the answer goes to `found[j]` (member -1: nobody).
-
-    `tied` and `values` are scratch, as long as there are members in `rows`.
-    """
+    """Decide one job; the answer goes to `found[j]` (member -1: nobody)."""
     slots, nodes = state.slots, state.nodes
     capacity = len(state.traits)
     nodes_a_row = len(nodes) // len(state.trees)
@@ -129,8 +149,9 @@ def search(
         reach = 2.0 * np.sin(0.5 * max_m / RADIUS_M) + 2.0 * CHORD_MARGIN
     ties = 0
     opens, closes = bucket(job.opens), bucket(job.closes + EPS)
-    stack = np.empty(128, dtype=np.int64)
-    bounds = np.empty(128, dtype=np.float64)
+    stack, places = scratch.stack, scratch.places
+    bounds, chords = scratch.bounds, scratch.chords
+    tied, values = scratch.tied, scratch.values
     for r in range(len(rows) if job.row == TODAY else 1):
         row = rows[r] if job.row == TODAY else np.int64(job.row)
         if state.trees[row] == 0:
@@ -160,13 +181,25 @@ def search(
                     stack[height], bounds[height] = near, near_bound
                     height += 1
                 continue
+            count = 0
             for place in range(node.begin, node.end):
                 dx = state.points[base + place, 0] - job.x
                 dy = state.points[base + place, 1] - job.y
                 dz = state.points[base + place, 2] - job.z
-                if dx * dx + dy * dy + dz * dz > reach * reach:
-                    continue
-                member = state.order[base + place]
+                chord2 = dx * dx + dy * dy + dz * dz
+                if chord2 <= reach * reach:
+                    places[count], chords[count] = place, chord2
+                    count += 1
+            while count > 0:
+                i = 0
+                for other in range(1, count):
+                    if chords[other] < chords[i]:
+                        i = other
+                if chords[i] > reach * reach:
+                    break
+                member = state.order[base + places[i]]
+                count -= 1
+                places[i], chords[i] = places[count], chords[count]
                 s = base + member
                 if not may_take(state, s, member, jobs, j, needs, excluded, max_jobs):
                     continue
@@ -202,7 +235,7 @@ def search(
         best.distance = metres(slot.lat, slot.lng, slot.cos, job.lat, job.lng, job.cos)
 
 
-@kernel
+@inlined
 def off_centre(node: Any, job: Any) -> float:
     """Squared distance from the job to the middle of a node's reference positions (times 4)."""
     dx = node.rx0 + node.rx1 - 2.0 * job.x
@@ -211,7 +244,7 @@ def off_centre(node: Any, job: Any) -> float:
     return dx * dx + dy * dy + dz * dz
 
 
-@kernel
+@inlined
 def branch(
     state: State,
     k: int,
@@ -235,7 +268,7 @@ def branch(
     return detour_bound(away, node.leg_max, False) if detour else chord
 
 
-@kernel
+@inlined
 def slot_bound(state: State, s: int, jobs: Records, j: int) -> float:
     """Least travel (seconds) that the job adds to a slot's day."""
     slot, job = state.slots[s], jobs[j]
@@ -291,11 +324,10 @@ def decide(
         `len(order)`, or the place where the pool of stops had no room: grow it and call again from there.
     """
     capacity = len(state.traits)
-    tied = np.empty(capacity, dtype=np.int64)
-    values = np.empty(capacity, dtype=np.float64)
+    scratch = new_scratch(capacity)
     for k in range(begin, len(order)):
         j = order[k]
-        search(state, rows, jobs, j, needs, excluded, detour, max_jobs, max_m, tied, values, found)
+        search(state, rows, jobs, j, needs, excluded, detour, max_jobs, max_m, scratch, found)
         best = found[j]
         if best.member >= 0:
             s = np.int64(best.row) * capacity + best.member

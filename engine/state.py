@@ -37,12 +37,13 @@ SLOT: Final = _fields(
 )
 
 STOP: Final = _fields(
-    # Place; window, time on site; items.
-    ("f8", "x y z lat lng cos opens closes on_site drop pick"),
-    # Start and end of the work as it stands; latest start that keeps the rest as good as it is; travel from the place before.
-    ("f8", "start leave latest leg"),
-    # Most load on the legs up to this stop, and on those after it; order in the day route.
-    ("f8", "load_before load_after number scheduled created"),
+    # End of the work as it stands; latest start that keeps the rest as good as it is; travel from the place before; place. What
+    # the fit test reads comes first, so that it lies together.
+    ("f8", "leave latest leg lat lng cos"),
+    # Most load on the legs up to this stop, and on those after it; window; start of the work as it stands; time on site; items.
+    ("f8", "load_before load_after opens closes start on_site drop pick"),
+    # Place as a unit vector; order in the day route.
+    ("f8", "x y z number scheduled created"),
     ("i8", "handle"),
     # Position of the last stop with a place, up to and with this one; -1 for the reference position.
     ("i4", "carry"),
