@@ -77,7 +77,7 @@ SELECT seq FROM contents WHERE NOT iif(
 
 -- name: wrong_order
 -- Versions that were accepted before an older one of their key.
-SELECT newer.seq FROM contents AS newer CROSS JOIN contents AS older
+SELECT DISTINCT newer.seq FROM contents AS newer CROSS JOIN contents AS older
 ON older.account = newer.account AND older.key = newer.key AND older.version < newer.version AND older.seq > newer.seq
 WHERE newer.version > 1;
 
