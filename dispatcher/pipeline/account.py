@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -13,7 +13,7 @@ from dispatcher.errors import Denied
 from dispatcher.flow import AccountGate, parse_limits
 from dispatcher.hellotracks import HellotracksClient
 from dispatcher.model import points
-from dispatcher.model.records import Change
+from dispatcher.model.records import Accepted, Change, NewJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.assigner import Assigner
 from dispatcher.pipeline.assigning import AssignRules
@@ -30,6 +30,7 @@ from dispatcher.spool import Spool
 
 _log = logging.getLogger("dispatcher.pipeline")
 
+_Part = Assigner | Sender | Resolver | Retention
 
 SPARE_CONNECTIONS = 4
 """while the server is away, probes go past requests that hang; they must not wait for a connection"""
@@ -155,16 +156,26 @@ class AccountPipeline:
         self.failure: BaseException | None = None
         """what ended a stage; None while all are well"""
         self._grace_s = settings.shutdown_grace_s
+        self._parts: tuple[_Part, ...] = (self.assigner, self.sender, self.resolver, self.retention)
         self._stages: list[asyncio.Task[None]] = []
         self._on_failure: list[Callable[[], None]] = []
         self.journal.watch(self._wake)
 
     async def start(self) -> None:
         await self.client.__aenter__()
-        for stage in (self.assigner, self.sender, self.resolver, self.retention):
-            task = asyncio.create_task(stage.run(), name=f"{type(stage).__name__.lower()} {self.name}")
-            task.add_done_callback(self._ended)
-            self._stages.append(task)
+        self._stages = [self._run(part) for part in self._parts]
+
+    def resume(self) -> None:
+        """Start the stages anew that have ended, because what ended them may have been put right (a denied key).
+
+        What they had claimed is still theirs, so nothing is lost; what is still wrong ends them again.
+        """
+        self.failure = None
+        self.sender.denied = None
+        self.turnstile.gate.allow()
+        for place, part in enumerate(self._parts):
+            if self._stages[place].done():
+                self._stages[place] = self._run(part)
 
     async def stop(self) -> None:
         """Stop within the grace; a request that is cut off stays `sending` and is looked up next time."""
@@ -178,6 +189,18 @@ class AccountPipeline:
         self._stages.clear()
         await self.client.__aexit__(None, None, None)
         self.fleet.close()
+
+    async def accept(self, jobs: Sequence[NewJob]) -> list[Accepted]:
+        """Store checked jobs, all of them or none; returns after the durable commit.
+
+        Raises:
+            SpoolFull: no room, nothing was stored.
+        """
+        points.reached("accept.before")
+        rows = await self.spool.accept(self.name, jobs, now=self.clock.now())
+        points.reached("accept.after")
+        self.accepted()
+        return rows
 
     def accepted(self) -> None:
         """New rows are in the spool."""
@@ -216,6 +239,11 @@ class AccountPipeline:
             last_error=self.turnstile.last_error,
             denied=str(self.denied or ""),
         )
+
+    def _run(self, part: _Part) -> asyncio.Task[None]:
+        task = asyncio.create_task(part.run(), name=f"{type(part).__name__.lower()} {self.name}")
+        task.add_done_callback(self._ended)
+        return task
 
     def _wake(self, change: Change) -> None:
         match change.to:

@@ -198,10 +198,7 @@ class Dispatcher:
         pipeline = self.pipeline
         rows: list[Accepted] = []
         for first in range(0, len(jobs), ACCEPT_JOBS):
-            points.reached("accept.before")
-            rows += await self._spool.accept(self.account, jobs[first : first + ACCEPT_JOBS], now=self._clock.now())
-            points.reached("accept.after")
-            pipeline.accepted()
+            rows += await pipeline.accept(jobs[first : first + ACCEPT_JOBS])
         return rows
 
     async def results(self, receipts: Iterable[Receipt]) -> AsyncIterator[Receipt]:

@@ -61,8 +61,12 @@ class Resolver(Stage):
         by_day: dict[int, list[SpooledJob]] = {}
         for job in jobs:
             by_day.setdefault(job.day, []).append(job)
-        for day, group in by_day.items():
-            await self._resolve(day, group)
+        try:
+            while by_day:
+                await self._resolve(*by_day.popitem())
+        except BaseException:  # the day at work has seen to its own jobs
+            await self.spool.release([job.seq for group in by_day.values() for job in group])
+            raise
         return True
 
     async def _resolve(self, day: int, jobs: Sequence[SpooledJob]) -> None:
