@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,8 @@ from dispatcher.cli.options import setting_options, settings_from
 from dispatcher.errors import FieldError
 
 if TYPE_CHECKING:
-    from engine import Decision
+    from dispatcher.settings import Settings
+    from engine import Decision, Engine
 
 
 WIDTH_IN_FILES = 200
@@ -35,11 +36,22 @@ WIDTH_IN_FILES = 200
 @click.option(
     "--now", metavar="ISO8601", help="The moment of the plan (default: now), such as 2026-11-30T08:00:00+01:00."
 )
+@click.option(
+    "--explain", metavar="KEY", help="Also say why this job goes to whom it goes, and why not to the nearer ones."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @setting_options
 @plain_errors
 def plan(
-    *, members: str, jobs: str, routes: str | None, company: str | None, now: str | None, as_json: bool, **options: Any
+    *,
+    members: str,
+    jobs: str,
+    routes: str | None,
+    company: str | None,
+    now: str | None,
+    explain: str | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Dry run: who would get which job, where in the day and when, and why somebody would not.
 
@@ -65,10 +77,13 @@ def plan(
         for warning in chunk.warnings:
             say(f"warning: {warning}")
     say_problems(problems, what="error", total=len(problems))
-    decisions = _decide(settings, accounts, stops, firm, bodies, at)
-    document = _document(
-        [replace(d, index=i, key=k) for d, i, k in zip(decisions, indexes, keys, strict=True)], problems
-    )
+    asked = _asked(explain, keys, policy=settings.policy)
+    engine = _engine(settings, accounts, stops, firm, at)
+    decisions = engine.decide(bodies, reasons=True) if engine else _undecided(bodies)
+    rows = [replace(d, index=i, key=k) for d, i, k in zip(decisions, indexes, keys, strict=True)]
+    document = _document(rows, problems)
+    if engine and asked is not None:
+        document["explanation"] = asdict(engine.explain(bodies[asked]))
     if as_json:
         click.echo(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE), nl=False)
     else:
@@ -86,35 +101,55 @@ def _moment(text: str | None, timezone: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))).timestamp()
 
 
-def _decide(  # noqa: PLR0917 - the input files, one by one
-    settings: Any,
+def _asked(key: str | None, keys: Sequence[str], *, policy: str) -> int | None:
+    """The place of the job to explain; the last version when a key stands twice."""
+    if key is None:
+        return None
+    if policy == "none":
+        raise click.UsageError('--explain needs an engine; the policy is "none"')
+    places = [place for place, known in enumerate(keys) if known == key]
+    if not places:
+        raise click.UsageError(f"--explain {key}: no job of the file has this key")
+    return places[-1]
+
+
+def _engine(
+    settings: Settings,
     accounts: Sequence[Mapping[str, Any]],
     stops: Sequence[Mapping[str, Any]],
     company: Mapping[str, Any] | None,
-    bodies: Sequence[Mapping[str, Any]],
     now: float,
-) -> Sequence[Decision]:
-    from engine import Decision, Engine  # noqa: PLC0415 - numba and scikit-learn load only when there is something to decide
-
+) -> Engine | None:
+    """The engine over the files, None under the policy `none`."""
     if settings.policy == "none":
-        return [
-            Decision(
-                index=index,
-                key=None,
-                worker=body.get("worker") or body.get("receiverUid") or None,
-                distance_m=None,
-                added_travel_s=None,
-                position=None,
-                start_s=None,
-                preassigned=bool(body.get("worker") or body.get("receiverUid")),
-                reasons={},
-            )
-            for index, body in enumerate(bodies)
-        ]
+        return None
+    from engine import Engine  # noqa: PLC0415 - numba and scikit-learn load only when there is something to decide
+
     engine = Engine(accounts, routes=stops, company=company, settings=settings.engine(), now=now)
     for warning in engine.warnings:
         say(f"warning: {warning}")
-    return engine.decide(bodies, reasons=True)
+    return engine
+
+
+def _undecided(bodies: Sequence[Mapping[str, Any]]) -> list[Decision]:
+    """Without an engine jobs keep whom their caller named, or nobody."""
+    from engine import Decision  # noqa: PLC0415 - help stays fast
+
+    named = [body.get("worker") or body.get("receiverUid") or None for body in bodies]
+    return [
+        Decision(
+            index=index,
+            key=None,
+            worker=worker,
+            distance_m=None,
+            added_travel_s=None,
+            position=None,
+            start_s=None,
+            preassigned=worker is not None,
+            reasons={},
+        )
+        for index, worker in enumerate(named)
+    ]
 
 
 def _document(decisions: Sequence[Decision], problems: Sequence[FieldError]) -> dict[str, Any]:
@@ -185,6 +220,26 @@ def _table(document: Mapping[str, Any]) -> None:
         codes.update(row.get("reasons", {}).keys())
     for code, count in codes.most_common():
         console.print(f"  {code}: in the way of {count} jobs")
+    for line in _explained(document):
+        console.print(line, highlight=False)
+
+
+def _explained(document: Mapping[str, Any]) -> Iterator[str]:
+    """An explanation as lines for people."""
+    said = document.get("explanation")
+    if said is None:
+        return
+    chosen, unit = said["chosen"], "m" if said["policy"] == "nearest" else "s of added travel"
+    yield f"\n{said['key']}: " + (
+        f"{chosen['worker']}, {_km(chosen['distance_m'])} km" if chosen else "nobody can take it"
+    )
+    for other in said["passed_over"]:
+        why = other["detail"] or other["code"]
+        yield f"  nearer, passed over: {other['worker']} ({_km(other['distance_m'])} km): {why}"
+    if said["next_best"]:
+        yield f"  next best: {said['next_best']['worker']}, worse by {said['margin']:.0f} {unit}"
+    for code, reason in said["reasons"].items():
+        yield f"  {code}: {reason['count']} members, such as {reason['example']}"
 
 
 def clock(seconds: float | None) -> str:

@@ -191,6 +191,36 @@ class Settings:
         ),
     )
 
+    order: str = field(
+        default="priority",
+        metadata=says(
+            "How the jobs of a batch are taken: by priority and input order, or within a priority by what would lose "
+            "most by waiting.",
+            choices=("priority", "regret"),
+        ),
+    )
+    regret_s: float = field(
+        default=10.0,
+        metadata=says(
+            "Time that the order `regret` may take of a batch; what is left then goes by priority.",
+            unit="s",
+            low=0,
+            high=3600,
+        ),
+    )
+    improve_s: float = field(
+        default=0.0,
+        metadata=says(
+            "Time to improve the routes after each batch, moving only jobs of that batch; 0 leaves them as decided.",
+            unit="s",
+            low=0,
+            high=3600,
+        ),
+    )
+    seed: int = field(
+        default=0, metadata=says("Seed of the random choices in that improvement.", low=0, high=2_147_483_647)
+    )
+
     # the daemon
     listen: str = field(default="127.0.0.1:8080", metadata=says("Address of `dispatcher run`: HOST:PORT."))
     accept_key: Secret = field(
@@ -268,6 +298,10 @@ class Settings:
                 member_skills=self.member_skills,
                 max_jobs_per_day=self.max_jobs_per_day,
                 max_distance_km=self.max_distance_km,
+                order=self.order,
+                regret_s=self.regret_s,
+                improve_s=self.improve_s,
+                seed=self.seed,
             )
         except EngineError as error:
             raise ConfigError(str(error)) from error

@@ -129,6 +129,24 @@ def test_without_an_engine_nothing_is_assigned(tmp_path: Path) -> None:
     assert ended.document["jobs"] == [{"index": 0, "key": "A", "worker": None, "reasons": {}}]
 
 
+def test_explain_names_the_nearer_member_and_the_cause(tmp_path: Path) -> None:
+    """Bob is nearer, but his shift ends at 08:10: the job would end later."""
+    bob = member("bob", 45.01, working_hours={"monday": {"start": 800, "end": 810}})
+    ended = plan(tmp_path, [member("ann", 45.0), bob], [job("A", 45.01)], "--explain", "A")
+    assert ended.status == 0, ended.err
+    said = ended.document["explanation"]
+    assert said["chosen"]["worker"] == "ann@acme.com"
+    (passed,) = said["passed_over"]
+    assert (passed["worker"], passed["code"]) == ("bob@acme.com", "shift_too_short")
+    assert "08:10" in passed["detail"]
+
+
+def test_a_key_to_explain_that_is_not_in_the_file_is_bad_use(tmp_path: Path) -> None:
+    ended = plan(tmp_path, [member("ann", 45.0)], [job("A", 45.01)], "--explain", "B")
+    assert ended.status == 2
+    assert "no job of the file has this key" in ended.err
+
+
 def test_a_table_for_people(tmp_path: Path) -> None:
     (tmp_path / "members.json").write_bytes(orjson.dumps([member("ann", 45.0)]))
     (tmp_path / "jobs.csv").write_text("uidSecondary,destinationLat,destinationLng,day\nA,45.01,7.0,20261130\n")
