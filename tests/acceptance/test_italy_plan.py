@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.oracle.compare import check_world, differing_plan
-from tests.oracle.oracle import Oracle, PlainDecision
+from tests.oracle.decisions import PlainDecision
+from tests.oracle.oracle import Oracle
 from tests.oracle.worlds import World
 
 ITALY = Path(__file__).resolve().parents[3] / "shared" / "data" / "italy"

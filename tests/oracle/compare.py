@@ -8,8 +8,9 @@ from typing import Any
 
 from engine import Decision, Engine, EngineSettings
 from tests.oracle.days import Stop, Walk
+from tests.oracle.decisions import PlainDecision
 from tests.oracle.live_oracle import LiveOracle
-from tests.oracle.oracle import Oracle, PlainDecision
+from tests.oracle.oracle import Oracle
 from tests.oracle.worlds import World
 
 CLOSE = 1e-5

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from math import pi
 from typing import Any
 
-from tests.oracle.oracle import Oracle, PlainDecision
+from tests.oracle.decisions import PlainDecision
+from tests.oracle.oracle import Oracle
 
 DEGREE_M = 6_371_008.8 * pi / 180
 """Length of one degree of a great circle."""

@@ -11,7 +11,10 @@ import pytest
 from engine import EngineError
 from tests.oracle.clock import calendar_day
 from tests.oracle.compare import assert_same_decisions, assert_same_routes, both
-from tests.oracle.worlds import WIDE_MAPS, Source, World, WorldMaker, world_of
+from tests.oracle.pools import WIDE_MAPS
+from tests.oracle.records import WorldMaker
+from tests.oracle.sources import Source
+from tests.oracle.worlds import World, world_of
 
 PASSING_S = (1.0, 600.0, 600.0, 3600.0, 3600.0, 4 * 3600.0, 26 * 3600.0)
 """How far the clock moves at once: within the day, past shifts' ends, past midnight."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.oracle.clock import calendar_day
 from tests.oracle.days import Stop, enter_by_order, positions
-from tests.oracle.oracle import Counts, Oracle, PlainDecision, destination
+from tests.oracle.decisions import Counts, PlainDecision
+from tests.oracle.oracle import Oracle, destination
 
 
 class LiveOracle(Oracle):

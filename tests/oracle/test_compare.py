@@ -8,7 +8,7 @@ import pytest
 
 from engine import Decision, Reason
 from tests.oracle.compare import differing_fields, differing_plan
-from tests.oracle.oracle import PlainDecision
+from tests.oracle.decisions import PlainDecision
 
 PLACED = PlainDecision(3, "a", "ann", 1000.0, 60.0, 2, 36_000.0)
 REFUSED = PlainDecision(4, "b", None, reasons={"off_shift": (2, "ann")})

@@ -9,6 +9,7 @@ from tests.oracle.compare import check_world
 from tests.oracle.worlds import World, big_world, crowded_world, seeded_world, worlds
 
 
+@pytest.mark.slow
 @settings(
     max_examples=600,
     derandomize=True,
@@ -41,7 +42,8 @@ def test_long_day_routes_are_decided_alike(seed: int) -> None:
     check_seed(seed, members=(1, 2), stops=(10, 60), jobs=(20, 60))
 
 
-@pytest.mark.parametrize("seed", range(30_000, 30_024))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30_000, 30_016))
 def test_fleets_that_need_an_index_are_decided_alike(seed: int) -> None:
     """Hundreds of members on wide maps, and on narrow ones where all of them tie."""
     check_world(big_world(seed, members=600, jobs=60))
@@ -53,6 +55,7 @@ def test_big_fleets_that_fill_up_are_decided_alike(seed: int) -> None:
     check_world(big_world(seed, members=100, jobs=300))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30_200, 30_204))
 def test_a_saturated_city_is_decided_alike(seed: int) -> None:
     """Two-hour windows, and visits for about twice the hours there are."""

@@ -11,8 +11,9 @@ import pytest
 
 from engine import Candidate, Explanation
 from tests.oracle.compare import both, same
+from tests.oracle.decisions import PlainDecision
 from tests.oracle.live_oracle import LiveOracle
-from tests.oracle.oracle import PlainDecision, destination
+from tests.oracle.oracle import destination
 from tests.oracle.places import EQUAL
 from tests.oracle.worlds import seeded_world
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.oracle.decisions import PlainDecision
 from tests.oracle.degrees import DEGREE_M, SUNDAY, TUESDAY, H, at, decide_one, fleet, hours, job, member, why
-from tests.oracle.oracle import Oracle, PlainDecision
+from tests.oracle.oracle import Oracle
 
 DAY_ONE = date(2026, 11, 30)
 
