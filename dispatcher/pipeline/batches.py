@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from dispatcher.model.records import IS_TEMPLATE, SEND_ROUTE_CHANGE, SpooledJob
@@ -54,12 +55,20 @@ class Batch:
 
 def lane_of(job: SpooledJob, group: int = 0) -> Lane:
     """The lane a decided job travels in. A worker always wins over a wish for `autoassign`."""
+    autoassign = job.autoassign and not job.worker
+    if group:
+        return _lane(autoassign, job.switches)._replace(group=group)
+    return _lane(autoassign, job.switches, retry=job.attempts > 0)
+
+
+@cache
+def _lane(autoassign: bool, switches: int, *, retry: bool = False) -> Lane:
+    """Made once for each of the few that there are: this is asked for every job."""
     return Lane(
-        autoassign=job.autoassign and not job.worker,
-        send_route_change=bool(job.switches & SEND_ROUTE_CHANGE),
-        is_template=bool(job.switches & IS_TEMPLATE),
-        group=group,
-        retry=job.attempts > 0 and not group,
+        autoassign=autoassign,
+        send_route_change=bool(switches & SEND_ROUTE_CHANGE),
+        is_template=bool(switches & IS_TEMPLATE),
+        retry=retry,
     )
 
 
@@ -87,7 +96,11 @@ class Outbox:
             group = self._groups.get(job.seq, 0)
             if job.refusals and not group:
                 group = self._new_group([job])
-            self._lanes.setdefault(lane_of(job, group), deque()).append(job)
+            lane = lane_of(job, group)
+            waiting = self._lanes.get(lane)
+            if waiting is None:
+                waiting = self._lanes[lane] = deque()
+            waiting.append(job)
             self.waiting += 1
 
     def ready(self, *, partial: bool, retries: bool = True) -> bool:
