@@ -126,8 +126,8 @@ class Sender(Stage):
         return self._stopping or self.denied is not None
 
     async def _fill(self) -> None:
-        room = self._room - self.outbox.waiting
-        if room >= self.outbox.max_jobs:
+        if self.outbox.waiting < self._room // 2:
+            room = self._room - self.outbox.waiting
             self.outbox.put(
                 await self.spool.claim(self.account, limit=room, now=self.clock.now(), states=(State.ASSIGNED,))
             )
