@@ -51,7 +51,7 @@ class Instance:
     def distances(self) -> Floats:
         """All pairs, (customers + 1, customers + 1)."""
         difference = self.xy[:, None, :] - self.xy[None, :, :]
-        return np.sqrt((difference**2).sum(axis=2))
+        return np.asarray(np.sqrt((difference**2).sum(axis=2)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def improve(
     batch = Batch(jobs, days.today_rows(), needs, excluded, int(jobs["handle"][0]), *caps)
     play = _play(days, batch, found, placed, absent, seed)
     _run(days, play, batch, absent, placed, deadline)
-    for s in np.flatnonzero(play.changed):
+    for s in np.flatnonzero(play.changed).tolist():
         settle(days.state, s)
     absent = absent[play.where[absent] < 0]
     if len(absent):

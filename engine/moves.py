@@ -52,7 +52,7 @@ def descend(state: State, play: Play, batch: Batch, look: Flags, at: int, most: 
             continue
         most -= 1
         if relocate(state, play, batch, j) or swap(state, play, batch, j) or cross(state, play, batch, j):
-            for k in range(play.count[LOGGED]):
+            for k in range(play.tally[LOGGED]):
                 slot = state.slots[play.logged[k]]
                 for p in range(slot.n):
                     other = free_job(state, play, batch, play.logged[k], p)
@@ -60,8 +60,8 @@ def descend(state: State, play: Play, batch: Batch, look: Flags, at: int, most: 
                         look[other] = True
             idle = 0
             continue
-        if play.count[FULL]:
-            play.count[FULL] = 0
+        if play.tally[FULL]:
+            play.tally[FULL] = 0
             return NO_ROOM, at
         look[j] = False
         idle += 1
@@ -143,7 +143,7 @@ def swap(state: State, play: Play, batch: Batch, j: int) -> bool:
             keep(play)
             return True
         restore(state, play, batch)
-        if play.count[FULL]:
+        if play.tally[FULL]:
             return False
     return False
 
@@ -158,10 +158,10 @@ def enter_best(state: State, play: Play, batch: Batch, s: int, j: int) -> bool:
 @kernel
 def free_from(state: State, play: Play, batch: Batch, s: int, position: int) -> bool:
     """All stops from a position on may move."""
-    for p in range(position, state.slots[s].n):
-        if free_job(state, play, batch, s, p) < 0:
-            return False
-    return True
+    p = position
+    while p < state.slots[s].n and free_job(state, play, batch, s, p) >= 0:
+        p += 1
+    return bool(p == state.slots[s].n)
 
 
 @kernel
@@ -210,7 +210,7 @@ def cross(state: State, play: Play, batch: Batch, j: int) -> bool:
             keep(play)
             return True
         restore(state, play, batch)
-        if play.count[FULL]:
+        if play.tally[FULL]:
             return False
     return False
 

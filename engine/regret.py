@@ -25,19 +25,16 @@ from engine.room import bucket
 from engine.route import EPS, reserve
 from engine.scan import count_reasons, may_take
 from engine.search import slot_may
-from engine.sphere import metres
+from engine.sphere import Floats, metres
 from engine.state import PAST, TODAY, Ints, Records, State, Words
 
-Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 PAIRS: Final = 8_000_000
 """Most entries of the table (64 MB); of a larger batch so many jobs at a time are taken as fit into it, in their order."""
 
 SLICE: Final = 200_000
 """Entries that are worked out between two looks at the clock (some tens of milliseconds)."""
-
-CHOICES: Final = 2
-"""Members that a job's regret compares."""
 
 
 def take_all_by_regret(
@@ -228,24 +225,26 @@ def weigh(costs: Floats, weights: Floats, g: int) -> None:
 
 
 @kernel
-def most_urgent(weights: Floats, waiting: npt.NDArray[np.bool_]) -> int:
-    """The job that goes next: no second member before a choice, then the greatest regret, then the greatest cost, then the first."""
-    regret = -1.0
+def most_urgent(weights: Floats, waiting: Flags) -> int:
+    """The job that goes next, -1 when none fits anywhere: the greatest regret (a job with one member only has an endless one), then
+    the greatest cost, then the first."""
+    regret, cost = -1.0, -np.inf
     for g in range(len(waiting)):
         if waiting[g] and weights[g, 1] < np.inf:
             regret = max(regret, weights[g, 0] - weights[g, 1])
-    chosen, cost = -1, -np.inf
     for g in range(len(waiting)):
         if waiting[g] and weights[g, 1] < np.inf and weights[g, 0] - weights[g, 1] >= regret - EPS:
-            if weights[g, 1] > cost + EPS:
-                chosen, cost = g, weights[g, 1]
-    return chosen
+            cost = max(cost, weights[g, 1])
+    for g in range(len(waiting)):
+        if waiting[g] and cost - EPS <= weights[g, 1] < np.inf and weights[g, 0] - weights[g, 1] >= regret - EPS:
+            return g
+    return -1
 
 
 @kernel
 def take(
     state: State, rows: Ints, jobs: Records, part: Ints, needs: Words, excluded: Words, detour: bool, max_jobs: int,
-    max_m: float, costs: Floats, weights: Floats, waiting: npt.NDArray[np.bool_], found: Records, most: int,
+    max_m: float, costs: Floats, weights: Floats, waiting: Flags, found: Records, most: int,
 ) -> int:  # fmt: skip
     """Insert jobs by regret until `most` entries of the table were worked out again.
 

@@ -11,12 +11,11 @@ import numpy as np
 
 from engine._jit import kernel
 from engine.route import EPS
-from engine.state import State
+from engine.state import Ints, State
 from engine.trial import (
     FULL,
     STAMP,
     Batch,
-    Ints,
     Play,
     begin,
     best_place,
@@ -57,14 +56,12 @@ def ruin_and_recreate(
             if play.where[absent[k]] < 0:
                 wanting[left] = absent[k]
                 left += 1
-        if left > 0 and random_below(play, 2) == 0:
-            seed = wanting[random_below(play, left)]
-        else:
-            seed = placed[random_below(play, len(placed))]
+        invited = left > 0 and random_below(play, 2) == 0
+        seed = wanting[random_below(play, left)] if invited else placed[random_below(play, len(placed))]
         begin(play)
         size = ruin(state, play, batch, seed)
         arrange(play, batch, size)
-        guests = invite(play, seed, wanting, left, size)
+        guests = invite(play, seed if invited else -1, wanting, left, size)
         outcome = recreate(state, play, batch, size + guests, guests)
         saved = gained(state, play)
         if outcome > 0 or (outcome == 0 and saved >= -EPS):
@@ -73,7 +70,7 @@ def ruin_and_recreate(
                 better += 1
         else:
             restore(state, play, batch)
-            if play.count[FULL]:
+            if play.tally[FULL]:
                 return done, better
     return rounds, better
 
@@ -88,7 +85,7 @@ def ruin(state: State, play: Play, batch: Batch, seed: int) -> int:
         if j < 0 or size >= wanted:
             break
         s = play.where[j]
-        if s < 0 or play.mark[s] == play.count[STAMP]:
+        if s < 0 or play.mark[s] == play.tally[STAMP]:
             continue
         n = state.slots[s].n
         length = min(1 + random_below(play, min(STRING, n)), n, wanted - size)
@@ -125,7 +122,7 @@ def arrange(play: Play, batch: Batch, size: int) -> None:
 
 @kernel
 def invite(play: Play, seed: int, wanting: Ints, left: int, size: int) -> int:
-    """Put some of the jobs without a member, in their order, in front of those that were taken out (the seed first, if it is one)."""
+    """Put some of the jobs without a member, in their order, in front of those that were taken out; the seed, if any, first."""
     count = min(left, ABSENT, len(play.out) - size)
     if count <= 0:
         return 0
@@ -134,7 +131,7 @@ def invite(play: Play, seed: int, wanting: Ints, left: int, size: int) -> int:
     start = random_below(play, left - count + 1)
     for k in range(count):
         play.out[k] = wanting[start + k]
-    if play.where[seed] < 0:
+    if seed >= 0:
         at = count - 1
         for k in range(count):
             if play.out[k] == seed:
@@ -153,7 +150,7 @@ def recreate(state: State, play: Play, batch: Batch, size: int, guests: int) -> 
         j = play.out[k]
         s, position = best_place(state, play, batch, j)
         entered = s >= 0 and put(state, play, batch, s, position, j)
-        if play.count[FULL] or (k >= guests and not entered):
+        if play.tally[FULL] or (k >= guests and not entered):
             return -1
         if k < guests and entered:
             more += 1

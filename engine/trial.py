@@ -22,8 +22,10 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 STAMP, LOGGED, STOPS, FULL, RANDOM, SEEN = range(6)
-"""Places in `Play.count`: number of the trial, slots noted, their stops, set when the pool of stops was full, random state, number of
+"""Places in `Play.tally`: number of the trial, slots noted, their stops, set when the pool of stops was full, random state, number of
 the last look for a place."""
+
+MASK = 2**62 - 1
 
 LOGGED_SLOTS = 64
 LOGGED_STOPS = 8192
@@ -60,7 +62,7 @@ class Play(NamedTuple):
         changed: the slot's route is not the one before the improvement any more, (slots,).
         mark: number of the last trial that noted the slot, (slots,).
         seen: number of the last look for a place that came by the slot, (slots,).
-        count: see STAMP and following.
+        tally: see STAMP and following.
         logged: slots noted in this trial, (LOGGED_SLOTS,).
         begins: first of their stops in `stops`, (LOGGED_SLOTS + 1,).
         before: their travel, seconds, (LOGGED_SLOTS,).
@@ -75,7 +77,7 @@ class Play(NamedTuple):
     changed: Flags
     mark: Ints
     seen: Ints
-    count: Ints
+    tally: Ints
     logged: Ints
     begins: Ints
     before: Floats
@@ -86,7 +88,7 @@ class Play(NamedTuple):
 def new_play(free: Flags, where: Ints, near: Ints, spare: Ints, slots: int, seed: int) -> Play:
     """Nothing tried yet."""
     count = np.zeros(6, dtype=np.int64)
-    count[RANDOM] = (seed * 2_654_435_761 + 88_172_645_463_325_252) & (2**62 - 1) | 1
+    count[RANDOM] = (seed * 2_654_435_761 + 88_172_645_463_325_252) & MASK | 1
     return Play(
         free, where, near, spare, np.zeros(slots, dtype=np.bool_), np.zeros(slots, dtype=np.int64),
         np.zeros(slots, dtype=np.int64), count,
@@ -108,15 +110,15 @@ def travel(state: State, s: int) -> float:
 @kernel
 def begin(play: Play) -> None:
     """A new trial."""
-    play.count[STAMP] += 1
-    play.count[LOGGED] = 0
-    play.count[STOPS] = 0
+    play.tally[STAMP] += 1
+    play.tally[LOGGED] = 0
+    play.tally[STOPS] = 0
 
 
 @kernel
 def note(state: State, play: Play, s: int) -> bool:
     """Note a slot's route before it is touched; False when there is no room for it (then leave it alone)."""
-    count = play.count
+    count = play.tally
     if play.mark[s] == count[STAMP]:
         return True
     slot = state.slots[s]
@@ -137,7 +139,7 @@ def note(state: State, play: Play, s: int) -> bool:
 def gained(state: State, play: Play) -> float:
     """Seconds of travel that the trial saves."""
     total = 0.0
-    for k in range(play.count[LOGGED]):
+    for k in range(play.tally[LOGGED]):
         total += play.before[k] - travel(state, play.logged[k])
     return total
 
@@ -145,7 +147,7 @@ def gained(state: State, play: Play) -> float:
 @kernel
 def keep(play: Play) -> None:
     """The routes stay as tried."""
-    for k in range(play.count[LOGGED]):
+    for k in range(play.tally[LOGGED]):
         play.changed[play.logged[k]] = True
 
 
@@ -153,13 +155,13 @@ def keep(play: Play) -> None:
 def restore(state: State, play: Play, batch: Batch) -> None:
     """The routes become what they were."""
     slots, stops = state.slots, state.stops
-    for k in range(play.count[LOGGED]):
+    for k in range(play.tally[LOGGED]):
         slot = slots[play.logged[k]]
         for i in range(slot.offset, slot.offset + slot.n):
             j = stops[i].handle - batch.first
             if 0 <= j < len(play.where) and play.free[j]:
                 play.where[j] = -1
-    for k in range(play.count[LOGGED]):
+    for k in range(play.tally[LOGGED]):
         s = play.logged[k]
         slot = slots[s]
         slot.n = play.begins[k + 1] - play.begins[k]
@@ -205,7 +207,7 @@ def put(state: State, play: Play, batch: Batch, s: int, position: int, j: int) -
     if not note(state, play, s):
         return False
     if not reserve(state, s):
-        play.count[FULL] = 1
+        play.tally[FULL] = 1
         return False
     insert(state, s, position, batch.jobs, j)
     play.where[j] = s
@@ -245,7 +247,7 @@ def best_place(state: State, play: Play, batch: Batch, j: int) -> tuple[int, int
     """The slot and position that add least for a job, among the slots of this trial, those of its neighbours and idle ones near it;
     (-1, -1): none."""
     least, chosen, where = np.inf, -1, -1
-    count = play.count
+    count = play.tally
     count[SEEN] += 1
     logged, near, spare = count[LOGGED], play.near.shape[1], play.spare.shape[1]
     for k in range(logged + near + spare):
@@ -269,10 +271,10 @@ def best_place(state: State, play: Play, batch: Batch, j: int) -> tuple[int, int
 
 @kernel
 def random_below(play: Play, limit: int) -> int:
-    """A random whole number from 0 to below `limit` (xorshift)."""
-    x = np.uint64(play.count[RANDOM])
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    play.count[RANDOM] = np.int64(x >> np.uint64(1)) if x >> np.uint64(1) != np.uint64(0) else np.int64(88172645463)
-    return int((x >> np.uint64(11)) % np.uint64(limit))
+    """A random whole number from 0 to below `limit` (xorshift over 62 bits)."""
+    x = play.tally[RANDOM]
+    x = (x ^ (x << 13)) & MASK
+    x ^= x >> 7
+    x = (x ^ (x << 17)) & MASK
+    play.tally[RANDOM] = x
+    return int((x >> 11) % limit)

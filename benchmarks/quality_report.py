@@ -1,0 +1,121 @@
+"""The rows of `benchmarks.quality` as tables and as a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+Row = dict[str, Any]
+
+COLOURS: Final = {
+    "nearest": "#b0b7c3",
+    "least_detour": "#7a8699",
+    "regret": "#2f6fde",
+    "improve": "#0b8a5a",
+    "ortools": "#e0a526",
+    "vroom": "#c2502e",
+}
+
+
+def tables(rows: Sequence[Row]) -> str:
+    """Markdown: the instances (per shape and size, means over the seeds), then the cities."""
+    parts = []
+    routed = [row for row in rows if "solver" in row]
+    solvers = list(dict.fromkeys(row["solver"] for row in routed))
+    if routed:
+        parts.append(_table(["instances", "measure", *solvers], [line for line in _routing(routed, solvers)]))
+    cities = [row for row in rows if "plan" in row]
+    if cities:
+        head = ["city", "plan", "placed", "road km", "km per job", "members", "seconds"]
+        lines = [
+            [
+                row["row"], row["plan"], f"{row['placed']} of {row['jobs']}", f"{row['road_km']:,.0f}",
+                f"{row['road_km'] / max(row['placed'], 1):.2f}", str(row["members"]), f"{row['solve_s']:.3f}",
+            ]
+            for row in cities
+        ]  # fmt: skip
+        parts.append(_table(head, lines))
+    return "\n".join(parts)
+
+
+def _routing(rows: Sequence[Row], solvers: Sequence[str]) -> list[list[str]]:
+    lines = []
+    measures: tuple[tuple[str, Callable[[Row], float], Callable[[float], str]], ...] = (
+        ("placed", lambda row: row["placed"], lambda value: f"{value:,.1f}".removesuffix(".0")),
+        ("distance", lambda row: row["distance"], lambda value: f"{value:,.0f}"),
+        ("seconds", lambda row: row["solve_s"], lambda value: f"{value:.3g}"),
+    )
+    for customers in sorted({row["customers"] for row in rows}):
+        for shape in dict.fromkeys(row["shape"] for row in rows if row["customers"] == customers):
+            for name, measure, shown in measures:
+                line = [f"{shape}, {customers}", name]
+                for solver in solvers:
+                    values = [
+                        measure(row)
+                        for row in rows
+                        if (row["customers"], row["shape"], row["solver"]) == (customers, shape, solver)
+                    ]
+                    line.append(shown(sum(values) / len(values)) if values else "")
+                lines.append(line)
+    return lines
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---", *("---:" for _ in head[1:])]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines)) + "\n"
+
+
+def plot(rows: Sequence[Row], path: Path) -> None:
+    """Distance over time of every solver per size (against the best of the run), and kilometres per job in the cities."""
+    import matplotlib as mpl  # noqa: PLC0415 - optional
+
+    mpl.use("Agg")
+    from matplotlib import pyplot  # noqa: PLC0415
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), dpi=90)
+    routed = [row for row in rows if "solver" in row]
+    best: dict[str, float] = {}
+    for row in routed:
+        most = max(other["placed"] for other in routed if other["row"] == row["row"])
+        if row["placed"] == most:
+            best[row["row"]] = min(best.get(row["row"], math.inf), row["distance"])
+    for solver in dict.fromkeys(row["solver"] for row in routed):
+        for customers, marker in zip(sorted({row["customers"] for row in routed}), "osD^", strict=False):
+            mine = [row for row in routed if row["solver"] == solver and row["customers"] == customers]
+            if mine:
+                gaps = [100 * (row["distance"] / best[row["row"]] - 1) for row in mine]
+                seconds = [row["solve_s"] for row in mine]
+                left.scatter(
+                    math.exp(sum(map(math.log, seconds)) / len(seconds)), sum(gaps) / len(gaps), marker=marker, s=46,
+                    color=COLOURS.get(solver, "black"), label=solver if marker == "o" else None,
+                )  # fmt: skip
+    left.set_xscale("log")
+    left.set_yscale("symlog", linthresh=10)
+    left.set_xlabel("seconds")
+    left.set_ylabel("mean distance above the best of the run, %")
+    left.set_title(
+        "Routing with time windows: circles 100 customers, squares 200,\ndiamonds 400, triangles 1 000", fontsize=10
+    )
+    left.grid(alpha=0.3)
+    left.legend(fontsize=8)
+    cities = [row for row in rows if "plan" in row]
+    names = list(dict.fromkeys(row["row"] for row in cities))
+    plans = list(dict.fromkeys(row["plan"] for row in cities))
+    for i, plan in enumerate(plans):
+        bars = [next(row for row in cities if (row["row"], row["plan"]) == (name, plan)) for name in names]
+        where = [k + (i - len(plans) / 2 + 0.5) * 0.14 for k in range(len(names))]
+        drawn = right.bar(where, [row["road_km"] / max(row["placed"], 1) for row in bars], width=0.13, label=plan)
+        for bar, row in zip(drawn, bars, strict=True):
+            share = f"{100 * row['placed'] / row['jobs']:.0f}"
+            right.annotate(
+                share, (bar.get_x() + bar.get_width() / 2, bar.get_height()), ha="center", va="bottom", fontsize=6
+            )
+    right.set_xticks(range(len(names)), [name.capitalize() for name in names])
+    right.set_ylabel("kilometres of road per visit")
+    right.set_title("Home visits in four cities (on the bars: visits placed, %)", fontsize=10)
+    right.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
