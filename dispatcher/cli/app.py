@@ -21,6 +21,7 @@ class LazyGroup(click.Group):
             "Accept, assign and send the jobs of a file; wait for every outcome.",
         ),
         "plan": ("dispatcher.cli.plan:plan", "Dry run: who would get which job, and why not. Sends nothing."),
+        "run": ("dispatcher.cli.run:run", "The daemon: an address that takes createjobs as Hellotracks does."),
         "sandbox": ("dispatcher.cli.sandbox:sandbox", "A local server that speaks the Hellotracks API."),
         "demo": ("dispatcher.cli.demo:demo", "20 000 jobs through the whole pipeline, against a sandbox of its own."),
         "jobs": ("dispatcher.cli.jobs:jobs", "Look at jobs in the spool; take back or change one before it is sent."),

@@ -1,0 +1,93 @@
+"""`/jobs`: where jobs are, and taking one back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from dispatcher.daemon.created import receipt_path
+from dispatcher.daemon.desk import Desk
+from dispatcher.daemon.reply import Refusal, json_reply
+from dispatcher.model.records import Receipt
+from dispatcher.model.state import State
+from dispatcher.pipeline import as_dict
+
+MOST_ROWS = 1000
+DEFAULT_ROWS = 100
+_HIGHEST_SEQ = 2**63 - 1
+
+
+class Jobs:
+    """The handlers.
+
+    Args:
+        desk: whose jobs.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def show(self, request: web.Request) -> web.Response:
+        """`GET /jobs/{key}`: the newest version of a job; with `?explain=true` why it is where it is."""
+        key = request.match_info["key"]
+        dispatcher = self._desk.dispatcher
+        if request.query.get("explain", "").lower() in {"1", "true", "yes"}:
+            explanation = await dispatcher.explain(key)
+            if explanation is None:
+                raise _unknown(key)
+            told: dict[str, Any] = msgspec.to_builtins(explanation)
+            del told["receipt"]
+            return json_reply(_document(explanation.receipt) | {"explanation": told})
+        receipt = await dispatcher.receipt(key)
+        if receipt is None:
+            raise _unknown(key)
+        return json_reply(_document(receipt))
+
+    async def page(self, request: web.Request) -> web.Response:
+        """`GET /jobs?state=held,dead&after=SEQ&limit=N`: receipts in the order of acceptance, a page at a time."""
+        query = request.query
+        names = ",".join(query.getall("state", [])).split(",")
+        states = [_state(name.strip()) for name in names if name.strip()]
+        after = _whole(query.get("after", "0"), "after", low=0, high=_HIGHEST_SEQ)
+        limit = _whole(query.get("limit", str(DEFAULT_ROWS)), "limit", low=1, high=MOST_ROWS)
+        rows = await self._desk.dispatcher.page(states=states, after_seq=after, limit=limit)
+        return json_reply(
+            {"jobs": [_document(row) for row in rows], "next": rows[-1].seq if len(rows) == limit else None}
+        )
+
+    async def take_back(self, request: web.Request) -> web.Response:
+        """`DELETE /jobs/{key}`: a job that was not sent never will be. 409 when it may be at the server already."""
+        key = request.match_info["key"]
+        withdrawal = await self._desk.dispatcher.care.delete(key)
+        withdrawn, left = ([_document(row) for row in rows] for rows in (withdrawal.withdrawn, withdrawal.left))
+        if left:
+            states = ", ".join(f"version {row.version} is {row.state}" for row in withdrawal.left)
+            raise Refusal(
+                409, f"{key} cannot be taken back whole: {states}", extra={"withdrawn": withdrawn, "left": left}
+            )
+        if not withdrawn and await self._desk.dispatcher.receipt(key) is None:
+            raise _unknown(key)
+        return json_reply({"withdrawn": withdrawn, "left": left})
+
+
+def _document(receipt: Receipt) -> dict[str, Any]:
+    return {"uidSecondary": receipt.key, "receipt": receipt_path(receipt.key)} | as_dict(receipt)
+
+
+def _unknown(key: str) -> Refusal:
+    return Refusal(404, f"no job with the key {key}")
+
+
+def _state(name: str) -> State:
+    try:
+        return State(name)
+    except ValueError:
+        raise Refusal(400, f"state: {name} is none of {', '.join(State)}") from None
+
+
+def _whole(text: str, name: str, *, low: int, high: int) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
+        return int(text)
+    raise Refusal(400, f"{name}: must be a whole number from {low} to {high}")

@@ -1,0 +1,70 @@
+"""What the daemon answers: JSON, always; a refusal with Hellotracks' `status` and a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+OK = 0
+"""`status` of a reply: all well."""
+FAILED = 1
+"""Anything else. Hellotracks documents no values but 0."""
+
+STOPPING = "the dispatcher is stopping"
+STOPPING_S = 5.0
+"""When it is worth asking again: a restart takes about so long."""
+
+_JSON = "application/json"
+
+
+class Refusal(Exception):  # noqa: N818 - named for what it is
+    """A request that is not carried out.
+
+    Attributes:
+        http_status: such as 413.
+        message: why, in words that may be shown to the client.
+        headers: more headers of the reply.
+        close: whether the connection ends with the reply.
+        extra: more fields of the reply's document.
+    """
+
+    def __init__(
+        self,
+        http_status: int,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        close: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.message = message
+        self.headers = dict(headers or {})
+        self.close = close
+        self.extra = dict(extra or {})
+
+    def response(self) -> web.Response:
+        """The reply to send."""
+        response = json_reply(
+            {"status": FAILED, "message": self.message, **self.extra},
+            http_status=self.http_status,
+            headers=self.headers,
+        )
+        if self.close:
+            response.force_close()
+        return response
+
+
+def busy(message: str, *, retry_after_s: float, close: bool = False) -> Refusal:
+    """503: nothing was taken; the same request is worth sending again after a while."""
+    return Refusal(503, message, headers={"Retry-After": str(max(1, round(retry_after_s)))}, close=close)
+
+
+def json_reply(content: Any, *, http_status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON document as a reply; bytes are taken to be JSON already."""
+    body = content if isinstance(content, bytes) else orjson.dumps(content)
+    return web.Response(body=body, status=http_status, content_type=_JSON, headers=headers)

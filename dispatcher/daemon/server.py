@@ -1,0 +1,185 @@
+"""The daemon as an object: listens, takes jobs in, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from dispatcher.daemon.access import Guard
+from dispatcher.daemon.address import Address, listening_address
+from dispatcher.daemon.comeback import RETRY_S
+from dispatcher.daemon.connections import Connections, raise_file_limit
+from dispatcher.daemon.createjobs import CreateJobs
+from dispatcher.daemon.desk import Desk
+from dispatcher.daemon.door import Door
+from dispatcher.daemon.health import Health
+from dispatcher.daemon.jobs import Jobs
+from dispatcher.daemon.metrics import Meters
+from dispatcher.errors import ConfigError
+from dispatcher.pipeline import Dispatcher, FleetFiles
+from dispatcher.settings import Settings
+
+_log = logging.getLogger("dispatcher.daemon")
+
+BACKLOG = 1024
+"""Connections that may wait to be taken."""
+ANSWER_S = 1.0
+"""Of the grace at a stop: for answers to those who wait, and for closing the spool."""
+LINGER_S = 1.0
+"""How long what is left of a refused body is read and dropped, so that the client gets to see the refusal."""
+KEEP_ALIVE_S = 300.0
+
+
+class Daemon:
+    """One account behind one address.
+
+    Example:
+        >>> async with Daemon(load_settings()) as daemon:       # doctest: +SKIP
+        ...     print(daemon.url)
+        ...     await asyncio.Event().wait()
+
+    Args:
+        settings: account, spool, address and everything else.
+        fleet: members and day routes from files; without it they are read from Hellotracks.
+        retry_denied_s: between two tries of an account that was denied.
+
+    Raises:
+        ConfigError: the address cannot be listened on, or only with a key.
+        SpoolUnusable: on entering the block.
+    """
+
+    def __init__(self, settings: Settings, *, fleet: FleetFiles | None = None, retry_denied_s: float = RETRY_S) -> None:
+        self._settings = settings
+        self._address = listening_address(settings)
+        grace_s = settings.shutdown_grace_s
+        self._answer_s = min(ANSWER_S, grace_s / 3)
+        self._dispatcher = Dispatcher(
+            dataclasses.replace(settings, shutdown_grace_s=max(0.01, grace_s - self._answer_s)), fleet=fleet
+        )
+        self._retry_denied_s = retry_denied_s
+        self._guard = Guard(settings.accept_key)
+        self._meters = Meters()
+        self._connections = Connections(most=raise_file_limit())
+        self._desk: Desk | None = None
+        self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Daemon {self.url} → {self._settings.base_url}, {'open' if self._desk else 'closed'}>"
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a slash at the end."""
+        return self._address.url
+
+    @property
+    def recovered(self) -> int:
+        """Jobs whose outcome was open when the spool was opened."""
+        return self._dispatcher.recovered
+
+    async def __aenter__(self) -> Self:
+        listener = await self._bind()
+        try:
+            await self._dispatcher.__aenter__()
+            self._desk = Desk(self._dispatcher, meters=self._meters, retry_denied_s=self._retry_denied_s)
+            self._runner = web.AppRunner(
+                self._application(self._desk),
+                access_log=None,
+                lingering_time=LINGER_S,
+                keepalive_timeout=KEEP_ALIVE_S,
+                shutdown_timeout=self._answer_s / 2,
+            )
+            await self._runner.setup()
+            server = self._runner.server
+            assert server is not None  # noqa: S101 - `setup` made it
+            self._connections.serve(server)
+            self._sweeper = asyncio.create_task(self._connections.run(), name="silent connections")
+            await listener.start_serving()
+            if self._settings.policy != "none":
+                # a daemon thread, so that a stop does not wait for the compiler
+                threading.Thread(target=_warm, name="warm the engine", daemon=True).start()
+        except BaseException:
+            listener.close()
+            await self.close()
+            raise
+        self._listener = listener
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End within the grace: take nothing more, answer those who wait, let requests under way finish. Idempotent."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            desk.release()
+            await self._answered(desk)
+            await desk.close()
+        await self._dispatcher.close()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+        sweeper, self._sweeper = self._sweeper, None
+        if sweeper is not None:
+            sweeper.cancel()
+            await asyncio.gather(sweeper, return_exceptions=True)
+
+    async def _bind(self) -> asyncio.Server:
+        """Take the address; nobody is let in before everything else stands."""
+        address = self._address
+        try:
+            listener = await asyncio.get_running_loop().create_server(
+                self._connections, address.host, address.port, backlog=BACKLOG, start_serving=False
+            )
+        except OSError as error:
+            raise ConfigError(f"listen: cannot listen on {self._settings.listen}: {error.strerror or error}") from error
+        self._address = Address(address.host, listener.sockets[0].getsockname()[1])
+        return listener
+
+    def _application(self, desk: Desk) -> web.Application:
+        health = Health(desk, meters=self._meters, settings=self._settings, connections=self._connections)
+        jobs = Jobs(desk)
+        door = Door(desk, guard=self._guard, meters=self._meters, connections=self._connections)
+        application = web.Application(middlewares=[web.middleware(door)], client_max_size=0)
+        application.add_routes(
+            [
+                web.post("/api/createjobs", CreateJobs(desk, guard=self._guard, settings=self._settings).answer),
+                web.get("/jobs", jobs.page),
+                web.get("/jobs/{key:.+}", jobs.show),
+                web.delete("/jobs/{key:.+}", jobs.take_back),
+                web.get("/livez", health.live),
+                web.get("/readyz", health.ready),
+                web.get("/metrics", health.metrics),
+            ]
+        )
+        return application
+
+    async def _answered(self, desk: Desk) -> None:
+        """Give those whose jobs are on their way into the spool, or who waited, the time to be answered."""
+        try:
+            async with asyncio.timeout(self._answer_s / 2):
+                await desk.idle.wait()
+        except TimeoutError:
+            _log.warning("%d requests were not answered in time; their jobs may be stored", desk.accepting)
+
+
+def _warm() -> None:
+    """Load the engine before the first job needs it: that takes seconds, and on a new machine it compiles."""
+    try:
+        import engine  # noqa: PLC0415 - in a thread, while requests are taken already
+
+        engine.warm()
+    except Exception as error:  # noqa: BLE001 - the first job will meet it again, and the fallback decides
+        _log.warning("the engine could not be loaded: %r", error)
