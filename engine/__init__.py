@@ -6,7 +6,8 @@
     for decision in engine.decide(new_jobs):
         print(decision.key, decision.worker)
 
-Pure: no I/O, no event loop, no clock of its own. Importing it is cheap; numba and scikit-learn load with the first `Engine`.
+Pure: no I/O, no event loop, no clock of its own. Importing it is cheap; numba and scikit-learn load with the first
+`Engine`.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def kernel(function: _Function) -> _Function:
 def inlined(function: _Function) -> _Function:
     """A small function that becomes part of the kernels that call it.
 
-    Passing the state's dozen arrays to a compiled function counts references, one atomic operation each; in the inner loops that
-    costs more than the work itself.
+    Passing the state's dozen arrays to a compiled function counts references, one atomic operation each; in the inner
+    loops that costs more than the work itself.
     """
     return cast(_Function, numba.njit(function, nogil=True, error_model="numpy", inline="always"))
 

@@ -13,10 +13,8 @@ from engine.clock import day_ordinal
 from engine.deadline import Deadline
 from engine.decision import MEMBER_REASONS, Decision, Reason
 from engine.fit import REASONS
-from engine.improve import improve
 from engine.job import Job
 from engine.registry import Entry
-from engine.regret import take_all_by_regret
 from engine.route import figures
 from engine.scan import count_reasons
 from engine.search import decide
@@ -111,6 +109,8 @@ class _Batch:
 
     def _improve(self, others: list[int]) -> None:
         """Improve the routes; of several versions of a key only the last one is still there."""
+        from engine.improve import improve  # noqa: PLC0415 - loads scikit-learn, and most batches do without
+
         book, settings, jobs = self.book, self.book.settings, self.jobs
         last = {jobs[i].key: i for i in others}
         standing = [i for i in others if jobs[i].key is None or last[jobs[i].key] == i]
@@ -171,6 +171,8 @@ def run_search(  # noqa: PLR0917 - it hands them on to kernels
     days.ready()
     detour = book.settings.policy == "least_detour"
     if book.settings.order == "regret":
+        from engine.regret import take_all_by_regret  # noqa: PLC0415 - more kernels, which most batches do without
+
         order = take_all_by_regret(
             days, len(book.members), records, order, priorities, needs, excluded, detour, *book.caps(),
             found, counts, first, deadline or Deadline(book.settings.regret_s),

@@ -1,4 +1,4 @@
-"""Wall clocks and calendar days. A clock reads h x 3600 + m x 60 + s since local midnight, on days of a clock change too."""
+"""Wall clocks and calendar days: h x 3600 + m x 60 + s since local midnight, on days of a clock change too."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from engine.batch import run_search
 from engine.book import Book
+from engine.clock import day_ordinal
 from engine.errors import EngineError
 from engine.job import ON_SITE_S, PRIORITY
 from engine.registry import Entry
@@ -83,6 +84,9 @@ def read_columns(columns: Mapping[str, Any]) -> tuple[dict[str, Floats], list[st
         _check(name, table[name] % 1 != 0, table[name])
     for name in ("onSiteSeconds", "itemsToDropoff", "itemsToPickup"):
         _check(name, table[name] < 0, table[name])
+    for day in np.unique(table["day"]).tolist():
+        if day != 0 and day_ordinal(int(day)) is None:
+            _check("day", table["day"] == day, table["day"])
     _check("priority", (table["priority"] < 0) | (table["priority"] > 10), table["priority"])
     opens, closes = _clock("windowStart", table["windowStart"]), _clock("windowEnd", table["windowEnd"])
     closes[(table["windowEnd"] == 0) | (table["windowEnd"] == 2400)] = np.inf

@@ -23,7 +23,7 @@ _DEFAULT: Final = EngineSettings()
 
 
 class Engine:
-    """Decides, job by job, which member takes it, by the rules of the documentation; exact, pure, safe to call from any thread.
+    """Decides, job by job, which member takes it: exactly by the rules, without I/O, safe to call from any thread.
 
     Args:
         accounts: the `accounts` of a `getaccounts` reply.
@@ -70,7 +70,8 @@ class Engine:
     ) -> list[Decision]:
         """Decide a batch and change the day routes accordingly.
 
-        Stops whose key is in the batch leave; jobs that name a member enter; then the others are decided by priority and input order.
+        Stops whose key is in the batch leave; jobs that name a member enter; then the others are decided by priority
+        and input order.
 
         Args:
             jobs: in Hellotracks' field names; missing and null fields take their defaults.
@@ -94,12 +95,14 @@ class Engine:
         """Decide a batch of jobs given as columns; the answers are those of `decide`.
 
         Args:
-            columns: arrays of equal length by Hellotracks' field names, those of `engine.columns.DEFAULTS` (a missing column takes
-                the default) and `uidSecondary` (texts or None, no text twice; without it the stops cannot be named later).
+            columns: arrays of equal length by Hellotracks' field names, those of `engine.columns.DEFAULTS` (a missing
+                column takes the default) and `uidSecondary` (texts or None, no text twice; without it the stops cannot
+                be named later).
             now: Unix seconds, the engine's own when None.
 
         Raises:
-            EngineError: an unknown column, or an entry that cannot be read (index and field are named); nothing has changed.
+            EngineError: an unknown column, or an entry that cannot be read (index and field are named); nothing has
+                changed.
         """
         table, keys = read_columns(columns)
         moment = None if now is None else _moment(now)
@@ -150,7 +153,8 @@ class Engine:
     def add_routes(self, jobs: Sequence[Mapping[str, Any]]) -> None:
         """Add saved jobs (the `jobs` of a `getjobs` reply or of a webhook) as stops.
 
-        A stop that is known by key or id is replaced; one that is now done, failed, rejected, archived, undated or nobody's leaves.
+        A stop that is known by key or id is replaced; one that is now done, failed, rejected, archived, undated or
+        nobody's leaves.
         """
         with self._lock:
             self._book.add_saved(jobs)
@@ -186,13 +190,14 @@ class Engine:
             EngineError: there is no such stop, member or day, or the day is past for the member.
         """
         with self._lock:
-            return move_stop(self._book, key, self._member(worker), worker, day, position)
+            return move_stop(self._book, key, self._member(worker), worker, day=day, position=position)
 
     def reassign(self, job: Mapping[str, Any], *, now: float | None = None, reasons: bool = False) -> Decision:
         """Offer a job to the next best: its stop leaves, and everybody but its present member is considered.
 
         Args:
-            job: the job in Hellotracks' field names, with its `uidSecondary`; the member it names is not asked again either.
+            job: the job in Hellotracks' field names, with its `uidSecondary`; the member it names is not asked again
+                either.
             now: Unix seconds, the engine's own when None.
             reasons: give the reasons when nobody takes it (the present member counts as `excluded`).
 
@@ -225,7 +230,7 @@ class Engine:
             self._book.put_location(self._member(worker), lat, lng, self.now if seen_s is None else seen_s)
 
     def update_member(self, record: Mapping[str, Any]) -> None:
-        """A newer record of a member (one of the `accounts` of a `getaccounts` reply), or a new member, who comes last in input order.
+        """A newer record of a member (as in a `getaccounts` reply), or a new member, who comes last in input order.
 
         The stops of a known member stay.
         """

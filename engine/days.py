@@ -1,4 +1,4 @@
-"""The days in play: rows of the state, made when they are first asked for, and kept right while time goes on and members change."""
+"""The days in play: rows of the state, made when first asked for, kept right while time goes on and members change."""
 
 from __future__ import annotations
 

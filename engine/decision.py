@@ -47,7 +47,8 @@ class Decision:
     Attributes:
         index: place of the job in the batch.
         key: the job's `uidSecondary`.
-        worker: the member's username; for a job that names somebody unknown to the fleet, the name it gives; None: nobody.
+        worker: the member's username; for a job that names somebody unknown to the fleet, the name it gives; None:
+            nobody.
         distance_m: great circle from the reference position to the destination, metres.
         added_travel_s: what the job adds to the day's travel, seconds.
         position: place in the day route, from 0.
@@ -117,8 +118,8 @@ class Explanation:
         chosen: who would take it now; None: nobody.
         next_best: who would take it if the chosen one could not.
         margin: by how much the next best is worse: metres (nearest) or seconds of added travel (least_detour).
-        passed_over: members that are nearer than the chosen one, nearest first, and why each was passed over; without a chosen one
-            simply the nearest.
+        passed_over: members that are nearer than the chosen one, nearest first, and why each was passed over; without a
+            chosen one simply the nearest.
         reasons: all members that cannot take it, by code.
     """
 

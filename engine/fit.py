@@ -19,7 +19,7 @@ REASONS = 13
 
 @inlined
 def load_fits(slots: Records, stops: Records, s: int, position: int, drop: float, pick: float) -> bool:
-    """The load stays within the capacity when the job goes to this position; drop-offs ride before it, pick-ups behind."""
+    """The load stays within the capacity with the job at this position; drop-offs ride before it, pick-ups behind."""
     slot = slots[s]
     if slot.capacity <= 0 or (drop == 0 and pick == 0):
         return True
@@ -34,7 +34,8 @@ def try_position(
 ) -> tuple[float, float]:
     """Added travel and start (seconds) of a job at a position, inf when it does not fit there in time.
 
-    `there` is the travel from the place before, `on` the travel to the next stop with a place (else to the route's end, else 0).
+    `there` is the travel from the place before, `on` the travel to the next stop with a place (else to the route's end,
+    else 0).
     """
     slot, job = slots[s], jobs[j]
     offset, n = slot.offset, slot.n
@@ -182,7 +183,7 @@ def has_traits(traits: Words, member: int, needs: Words, begin: int, count: int)
 @inlined
 def is_excluded(member: int, excluded: Words, begin: int, count: int) -> bool:
     """The job does not want this member."""
-    for k in range(begin, begin + count):
+    for k in range(begin, begin + count):  # noqa: SIM110 - compiled
         if excluded[k] == np.uint64(member):
             return True
     return False

@@ -66,7 +66,7 @@ class Traits:
         return row
 
     def needed(self, team: int, skills: Sequence[str]) -> list[int]:
-        """Bits that a job asks for, the team's first; the spare last bit, which nobody has, stands for what nobody has."""
+        """Bits that a job asks for, the team's first; the last bit, which is nobody's, stands for what nobody has."""
         nobody = self.words * 64 - 1
         wanted: list[tuple[str, int | str]] = [("team", team)] if team else []
         wanted += [("skill", skill) for skill in skills]
@@ -132,7 +132,7 @@ class Fleet:
         return days[zone], seconds[zone]
 
     def fill(self, slots: npt.NDArray[Any], day: int, now: float, which: Ints | slice = EVERYBODY) -> None:
-        """Write a calendar day (ordinal) of some members into their slots: everything but the stops and what follows from them."""
+        """Write a day (ordinal) of some members into their slots: all but the stops and what follows from them."""
         table = self.table[which]
         today, clock = self.clocks(now, which)
         is_today = today == day

@@ -1,8 +1,9 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
 """The tree over the reference positions of a day, and what the members below each node could still take.
 
-scikit-learn's `BallTree` (haversine) gives the shape; its nodes get boxes of unit vectors, because the chord orders like the great
-circle and needs no trigonometry, and aggregates (`room.py`). A change of one slot mends the nodes on its path to the root.
+scikit-learn's `BallTree` (haversine) gives the shape; its nodes get boxes of unit vectors, because the chord orders
+like the great circle and needs no trigonometry, and aggregates (`room.py`). A change of one slot mends the nodes on its
+path to the root.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def spare(state: State, s: int) -> tuple[float, float]:
 
 @inlined
 def gather_node(state: State, first: int, k: int) -> bool:
-    """A node's aggregates from its two children (`k` counts within the row, `first` is the row's root); False: nothing changed."""
+    """A node's aggregates from its children (`k` counts within the row, `first` is the root); False: nothing new."""
     nodes, node_room, node_traits = state.nodes, state.node_room, state.node_traits
     up, left, right = first + k, first + 2 * k + 1, first + 2 * k + 2
     node, a, b = nodes[up], nodes[left], nodes[right]
@@ -141,7 +142,7 @@ def gather_node(state: State, first: int, k: int) -> bool:
     mine, lower, upper = node_room[up], node_room[left], node_room[right]
     differing = 0
     for c in range(COLUMNS):
-        most = lower[c] if lower[c] > upper[c] else upper[c]
+        most = lower[c] if lower[c] > upper[c] else upper[c]  # noqa: FURB136 - becomes vector instructions
         differing += most != mine[c]
         mine[c] = most
     for w in range(node_traits.shape[1]):
@@ -171,7 +172,7 @@ def settle(state: State, s: int) -> None:
 
 @kernel
 def relocate(state: State, s: int, lat: float, lng: float, placed: int) -> bool:
-    """Move a slot's reference position (radians) and mend its route and the index; True when it left its branch of the tree."""
+    """Move a slot's reference position (radians), mend its route and the index; True when it left its branch."""
     slot = state.slots[s]
     placed = max(placed, 0)
     if slot.placed == placed and (placed == 0 or (slot.lat == lat and slot.lng == lng)):
@@ -246,7 +247,7 @@ def enter(state: State, jobs: Records, which: Ints, targets: Ints, behind_floor:
 
 @kernel
 def tick(state: State, row: int, clocks: Floats) -> None:
-    """Let the days of a row whose members stand at their today start at `clocks` (seconds, by member) at the earliest."""
+    """Let the days of members for whom the row is today start at `clocks` (seconds, by member) at the earliest."""
     capacity = len(state.traits)
     for member in range(len(clocks)):
         s = row * capacity + member

@@ -114,7 +114,8 @@ def read_job(index: int, job: object) -> Job:
 def read_stop(record: Mapping[str, Any]) -> Job | None:
     """A job of a `getjobs` reply as a stop; None when it is done, failed, rejected, archived, undated or nobody's.
 
-    Nothing is refused: an unreadable end of a window is open, an unreadable time on site is 720 s, unreadable numbers are 0.
+    Nothing is refused: an unreadable end of a window is open, an unreadable time on site is 720 s, unreadable numbers
+    are 0.
     """
     get = record.get
     if (

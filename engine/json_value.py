@@ -34,7 +34,7 @@ def text(value: object) -> str | None:
 
 
 def coordinates(lat: object, lng: object) -> tuple[float, float] | None:
-    """Two values as (latitude, longitude) in degrees; None when one is missing, not finite or out of range, or both are exactly 0."""
+    """Two values as (latitude, longitude), degrees; None when one is no number in range or both are exactly 0."""
     if not is_number(lat) or not is_number(lng):
         return None
     if not (-90 <= lat <= 90 and -180 <= lng <= 180) or (lat == 0 and lng == 0):

@@ -14,7 +14,7 @@ from engine.records import stop_record
 from engine.registry import Entry
 
 
-def move_stop(book: Book, key: str, member: int, worker: str, day: int | None, position: int | None) -> Decision:
+def move_stop(book: Book, key: str, member: int, worker: str, *, day: int | None, position: int | None) -> Decision:
     """Take a stop out of its route and put it into another (see `Engine.move`)."""
     handles = book.registry.of_name(key)
     if not handles:
@@ -47,7 +47,8 @@ def without_holder(book: Book, job: Job) -> Job:
 def named_job(key: str | None, worker: str, day: int) -> Job:
     """A job of which only the name of its member matters."""
     return Job(
-        key=key, uid=None, member=worker, by_uid=False, day=day, lat=math.nan, lng=math.nan, opens_s=0.0, closes_s=math.inf,
-        on_site_s=0.0, drop=0.0, pick=0.0, priority=0, number=0.0, scheduled=0.0, created=0.0, team=0, skills=(), excluded=(),
+        key=key, uid=None, member=worker, by_uid=False, day=day, lat=math.nan, lng=math.nan,
+        opens_s=0.0, closes_s=math.inf, on_site_s=0.0, drop=0.0, pick=0.0, priority=0,
+        number=0.0, scheduled=0.0, created=0.0, team=0, skills=(), excluded=(),
         checked_in=False,
     )  # fmt: skip

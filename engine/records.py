@@ -13,7 +13,7 @@ from engine.state import JOB, Records
 
 
 def job_records(jobs: Sequence[Job], handle: int) -> Records:
-    """Jobs as JOB records, (len(jobs),), with handles counted from `handle`; row, needs and exclusions are left at 0."""
+    """Jobs as JOB records, (len(jobs),), handles counted from `handle`; row, needs and exclusions are left at 0."""
     return np.array([_record(job, handle + i) for i, job in enumerate(jobs)], dtype=JOB)
 
 

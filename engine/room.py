@@ -1,9 +1,10 @@
 """What a slot could still take, and when: necessary conditions only, for the search to skip whoever cannot take a job.
 
-For the gap between two stops let `e` be the end of the one, `l` the latest start of the other and `t` the leg between them. Work of `o`
-seconds that starts at `s` in this gap needs `e <= s`, `s + o <= l`, and, since a detour is never shorter than the leg,
-`e + t + o <= l`. So `min(l - e - t, l - max(e, b))` bounds the work that starts in the bucket of the day from `b` on. The row of a
-slot is the maximum over its gaps, in whole seconds rounded up; the row of a node is the maximum over its members.
+For the gap between two stops let `e` be the end of the one, `l` the latest start of the other and `t` the leg between
+them. Work of `o` seconds that starts at `s` in this gap needs `e <= s`, `s + o <= l`, and, since a detour is never
+shorter than the leg, `e + t + o <= l`. So `min(l - e - t, l - max(e, b))` bounds the work that starts in the bucket of
+the day from `b` on. The row of a slot is the maximum over its gaps, in whole seconds rounded up; the row of a node is
+the maximum over its members.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def measure_room(state: State, s: int) -> None:
                 slot.leg_max = max(slot.leg_max, stop.leg)
                 latest, leg = stop.latest, stop.leg
             else:
-                # A job before it may shorten the way behind it, so its own latest start does not bind; without travel it does.
+                # A job before it may shorten the way behind it, so its own latest start does not bind; without travel
+                # it does.
                 latest, leg = min(max(stop.closes, stop.start), latest - stop.on_site), 0.0
         if p < slot.floor:
             continue

@@ -2,9 +2,9 @@
 # mypy: disable-error-code="no-any-return, arg-type"
 """The day route of a slot: times forward, latest starts backward, loads; stops in and out.
 
-For every stop the route keeps the earliest start and the *latest* start at which everything behind it is still as good as it stands
-(a late stop may not get later, an early one not late, the day not longer than the shift or than it is). So a new job at a
-position is tested with the two legs beside it and one comparison.
+For every stop the route keeps the earliest start and the *latest* start at which everything behind it is still as good
+as it stands (a late stop may not get later, an early one not late, the day not longer than the shift or than it is). So
+a new job at a position is tested with the two legs beside it and one comparison.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def travel_to_end(slots: Records, stops: Records, s: int) -> float:
 
 @kernel
 def measure(slots: Records, stops: Records, s: int, first: int, legs: int) -> None:
-    """Work out the first `legs` legs to places from position `first` on (the way to the route's end is the last one)."""
+    """Work out the first `legs` legs from position `first` on (the way to the route's end is the last one)."""
     slot = slots[s]
     offset = slot.offset
     carry = stops[offset + first - 1].carry if first > 0 else -1
@@ -123,7 +123,7 @@ def rebuild(slots: Records, stops: Records, s: int) -> None:
 
 @kernel
 def reserve(state: State, s: int) -> bool:
-    """Make room for one more stop in a slot's segment; False when the pool itself has none (grow it, then ask again)."""
+    """Make room for one more stop in a slot's segment; False when the pool has none (grow it, then ask again)."""
     slot = state.slots[s]
     stops, heap = state.stops, state.heap
     if slot.size > 0 and slot.n < 2 << slot.size:
@@ -184,7 +184,7 @@ def remove(state: State, s: int, handle: int) -> int:
 
 @kernel
 def sorted_position(state: State, s: int, jobs: Records, j: int, behind_floor: bool) -> int:
-    """Where a job goes by the order of stops: behind the last stop that does not sort after it (and behind the one under way)."""
+    """Where a job goes by the order of stops: behind the last that does not sort after it (and the one under way)."""
     slot, job = state.slots[s], jobs[j]
     stops = state.stops
     floor = slot.floor if behind_floor else 0
@@ -203,7 +203,7 @@ def sorted_position(state: State, s: int, jobs: Records, j: int, behind_floor: b
 
 @kernel
 def figures(slots: Records, stops: Records, s: int, handle: int) -> tuple[int, float, float, float]:
-    """Position, start, added travel (seconds) and distance from the reference (metres, NaN: none) of a stop as it stands."""
+    """Position, start, added travel (s) and distance from the reference (m, NaN: none) of a stop as it stands."""
     slot = slots[s]
     for p in range(slot.n):
         i = slot.offset + p

@@ -127,7 +127,7 @@ def survey(
     found: Records,
     codes: Ints,
 ) -> None:
-    """What every member would make of a job: FOUND records (member -1: cannot take it) and codes (-1: can), (members,) both."""
+    """Every member's answer to a job: FOUND records (member -1: cannot take it), codes (-1: can), (members,) both."""
     capacity = len(state.traits)
     job = jobs[j]
     for member in range(members):

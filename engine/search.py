@@ -1,9 +1,10 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
 # mypy: disable-error-code="no-any-return, arg-type"
-"""Which member gets a job: the tree is walked nearest branch first, and branches where nobody can take it are skipped whole.
+"""Which member gets a job: the tree is walked nearest branch first; branches where nobody can take it are skipped.
 
-Exact: a branch is skipped only on a bound that no member below can beat (with a margin for rounding), and every member that
-could win is tested on its day route. Candidates that tie with the best are kept aside and settled at the end by the tie rules.
+Exact: a branch is skipped only on a bound that no member below can beat (with a margin for rounding), and every member
+that could win is tested on its day route. Candidates that tie with the best are kept aside and settled at the end by
+the tie rules.
 """
 
 from __future__ import annotations
@@ -52,16 +53,18 @@ def chord_to_box(
     x: float, y: float, z: float, x0: float, y0: float, z0: float, x1: float, y1: float, z1: float
 ) -> float:
     """Least chord from a point of the unit sphere to a box, less the margin for rounding."""
-    dx = max(max(x0 - x, x - x1), 0.0)
-    dy = max(max(y0 - y, y - y1), 0.0)
-    dz = max(max(z0 - z, z - z1), 0.0)
+    dx = max(x0 - x, x - x1, 0.0)
+    dy = max(y0 - y, y - y1, 0.0)
+    dz = max(z0 - z, z - z1, 0.0)
     return sqrt(dx * dx + dy * dy + dz * dz) - CHORD_MARGIN
 
 
 @inlined
 def detour_bound(away: float, leg_max: float, round_trip: bool) -> float:
-    """Least travel that a job `away` seconds from every place of a day adds: between two stops it is a detour from a leg of at most
-    `leg_max`, behind the last one (unless the day ends at a place: `round_trip`) just the way there.
+    """Least travel that a job adds which is `away` seconds from every place of a day.
+
+    Between two stops it is a detour from a leg of at most `leg_max`; behind the last one, unless the day ends at a
+    place (`round_trip`), just the way there.
     """
     return max(2.0 * away - leg_max, 0.0) if round_trip else max(min(away, 2.0 * away - leg_max), 0.0)
 
@@ -93,7 +96,7 @@ def node_may(
     work = min(job.on_site, float(MOST_ROOM))
     if first == 0 and last == LAST_BUCKET:
         return bool(state.node_room[k, ANY] >= work)
-    for c in range(first, last + 1):
+    for c in range(first, last + 1):  # noqa: SIM110 - compiled
         if state.node_room[k, c] >= work:
             return True
     return False
@@ -114,7 +117,7 @@ def slot_may(state: State, s: int, jobs: Records, j: int, first: int, last: int)
     work = min(job.on_site, float(MOST_ROOM))
     if first == 0 and last == LAST_BUCKET:
         return bool(state.room[s, ANY] >= work)
-    for c in range(first, last + 1):
+    for c in range(first, last + 1):  # noqa: SIM110 - compiled
         if state.room[s, c] >= work:
             return True
     return False
@@ -257,7 +260,7 @@ def branch(
     detour: bool,
     reach: float,
 ) -> float:
-    """The least value that a member below a node could have (nearest: a chord; least detour: seconds), inf when nobody can."""
+    """The least value a member below a node could have (nearest: a chord; least detour: seconds), inf: nobody can."""
     node, job = state.nodes[k], jobs[j]
     chord = chord_to_box(job.x, job.y, job.z, node.rx0, node.ry0, node.rz0, node.rx1, node.ry1, node.rz1)
     if chord > reach:
@@ -280,7 +283,7 @@ def slot_bound(state: State, s: int, jobs: Records, j: int) -> float:
 def settle_ties(
     state: State, jobs: Records, j: int, least: float, tied: Ints, values: Floats, ties: int, best: Any
 ) -> None:
-    """Of the candidates within 1e-6 of the best: the fewest stops that day, then input order, among those whom the job fits."""
+    """Of the candidates within 1e-6 of the best whom the job fits: the fewest stops that day, then input order."""
     capacity = len(state.traits)
     keys = np.empty(ties, dtype=np.int64)
     count = 0

@@ -23,12 +23,15 @@ class EngineSettings:
 
     Attributes:
         policy: "nearest" (least distance from the reference position) or "least_detour" (least added travel).
-        order: "priority" (then input order) or "regret" (then what would lose most by waiting), for the jobs of one batch.
-        regret_s: most time that the order "regret" may take of a batch, seconds; what is left then is taken in the order "priority".
+        order: "priority" (then input order) or "regret" (then what would lose most by waiting), for the jobs of one
+            batch.
+        regret_s: most time that the order "regret" may take of a batch, seconds; what is left then is taken in the
+            order "priority".
         improve_s: most time to improve the routes after a batch, seconds; 0: they stay as decided.
         seed: of the random choices in that improvement; the same one gives the same routes unless the time ran out.
         timezone: IANA name of the account's zone, for members without one.
-        default_shift: "HH:MM-HH:MM" for members without hours of their own or of a team; an end before the start runs past midnight.
+        default_shift: "HH:MM-HH:MM" for members without hours of their own or of a team; an end before the start runs
+            past midnight.
         working_hours_unit: "hhmm" or "minutes", for schedules that can be read both ways.
         circuity: road metres per great-circle metre.
         max_location_age_s: a live location older than this is no reference position of today.

@@ -27,7 +27,8 @@ def read_week(hours: object, *, unit: str) -> tuple[Week, bool] | None:
         unit: "hhmm" or "minutes", for a schedule that can be read both ways.
 
     Returns:
-        The week and whether every given day could be read (a day that cannot is a day off); None when the object gives no hours.
+        The week and whether every given day could be read (a day that cannot is a day off); None when the object gives
+        no hours.
     """
     if not isinstance(hours, Mapping) or not any(day in hours for day in WEEKDAYS):
         return None
@@ -46,7 +47,7 @@ def read_week(hours: object, *, unit: str) -> tuple[Week, bool] | None:
 
 
 def span(start_s: int, end_s: int) -> Span | None:
-    """The shift between two clock readings: 0/0 is a day off, an end before the start is on the next day, equal ends are 24 hours."""
+    """The shift between two readings: 0/0 is a day off, an earlier end is on the next day, equal ends are 24 hours."""
     if start_s == 0 and end_s == 0:
         return None
     return (start_s, end_s) if end_s > start_s else (start_s, end_s + DAY_S)

@@ -15,7 +15,7 @@ RADIUS_M: Final = 6_371_008.8
 """Mean earth radius, metres."""
 
 CHORD_MARGIN: Final = 2e-13
-"""Added to chords (on the unit sphere) in bounds: 1e-6 m of tie plus rounding is 1.7e-13, far below a tenth of a millimetre."""
+"""Added to chords of the unit sphere in bounds: 1e-6 m of tie is 1.6e-13, rounding less than a hundredth of it."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,7 +30,7 @@ def metres(lat1: float, lng1: float, cos1: float, lat2: float, lng2: float, cos2
 
 
 def set_place(target: npt.NDArray[Any], prefix: str, lat_deg: Floats, lng_deg: Floats) -> None:
-    """Write degrees into the fields lat, lng, cos and x, y, z of a record array (`prefix` before each name); NaN stays NaN."""
+    """Write degrees into the fields lat, lng, cos, x, y, z of records (`prefix` before each name); NaN stays NaN."""
     lat, lng = np.radians(lat_deg), np.radians(lng_deg)
     cos = np.cos(lat)
     target[f"{prefix}lat"] = lat

@@ -1,8 +1,9 @@
 """The fleet's state in flat arrays: what the compiled kernels read and write.
 
-A *slot* is one member on one day: `slot = row * capacity + member`, a row being one calendar day in play. The stops of a slot lie
-side by side in one pool, in a segment of 4, 8, 16 ... places; a segment that is too small is swapped for one of twice the size.
-Every row has a tree over the reference positions of its members; its nodes lie in heap order (children of k: 2k + 1, 2k + 2).
+A *slot* is one member on one day: `slot = row * capacity + member`, a row being one calendar day in play. The stops of
+a slot lie side by side in one pool, in a segment of 4, 8, 16 ... places; a segment that is too small is swapped for one
+of twice the size. Every row has a tree over the reference positions of its members; its nodes lie in heap order
+(children of k: 2k + 1, 2k + 2).
 """
 
 from __future__ import annotations
@@ -24,23 +25,27 @@ def _fields(*groups: tuple[str, str]) -> np.dtype[Any]:
 SLOT: Final = _fields(
     # Reference position; end of the route; seconds per metre of travel.
     ("f8", "x y z lat lng cos ex ey ez elat elng ecos per_m"),
-    # Start of the day without and with regard to now, end of the shift, end of the day as it stands, travel to the route's end (s).
+    # Start of the day without and with regard to now, end of the shift, end of the day as it stands, travel to the
+    # route's end (s).
     ("f8", "begin start shift_end end end_leg"),
     # Items: the vehicle's limit (0: none), on board at the start, at the end, at most.
     ("f8", "capacity load0 load1 load_max"),
-    # Bounds for the search: box around all places of the day, longest leg, longest time between two stops, earliest departure.
+    # Bounds for the search: box around all places of the day, longest leg, longest time between two stops, earliest
+    # departure.
     ("f8", "x0 y0 z0 x1 y1 z1 leg_max free early"),
     # Number of stops; their segment and its size class; first position that a job may take.
     ("i4", "n offset size floor"),
-    # Has a reference position, has a route's end; takes jobs at all, because eligible, on shift and not past; the member's today.
+    # Has a reference position, has a route's end; takes jobs at all, because eligible, on shift and not past; the
+    # member's today.
     ("u1", "placed ended open eligible on_shift past today"),
 )
 
 STOP: Final = _fields(
-    # End of the work as it stands; latest start that keeps the rest as good as it is; travel from the place before; place. What
-    # the fit test reads comes first, so that it lies together.
+    # End of the work as it stands; latest start that keeps the rest as good as it is; travel from the place before;
+    # place. What the fit test reads comes first, so that it lies together.
     ("f8", "leave latest leg lat lng cos"),
-    # Most load on the legs up to this stop, and on those after it; window; start of the work as it stands; time on site; items.
+    # Most load on the legs up to this stop, and on those after it; window; start of the work as it stands; time on
+    # site; items.
     ("f8", "load_before load_after opens closes start on_site drop pick"),
     # Place as a unit vector; order in the day route.
     ("f8", "x y z number scheduled created"),
@@ -53,8 +58,8 @@ STOP: Final = _fields(
 JOB: Final = _fields(
     ("f8", "x y z lat lng cos opens closes on_site drop pick number scheduled created"),
     ("i8", "handle"),
-    # Row of the day, TODAY or PAST; begin and count of what it asks for (bits; the team comes first when `team` is 1) and of the
-    # members it excludes, in the lists beside.
+    # Row of the day, TODAY or PAST; begin and count of what it asks for (bits; the team comes first when `team` is 1)
+    # and of the members it excludes, in the lists beside.
     ("i4", "row team need needs excluded excludes"),
     ("u1", "placed under_way"),
 )
@@ -62,8 +67,8 @@ JOB: Final = _fields(
 NODE: Final = _fields(
     # Box around the reference positions, and around all places of the days, of the open members below.
     ("f8", "rx0 ry0 rz0 rx1 ry1 rz1 x0 y0 z0 x1 y1 z1"),
-    # What the best of the members below could still take: least seconds per metre, earliest departure, longest time between
-    # stops, items to drop and to pick, longest leg; fewest stops.
+    # What the best of the members below could still take: least seconds per metre, earliest departure, longest time
+    # between stops, items to drop and to pick, longest leg; fewest stops.
     ("f8", "per_m early free drop pick leg_max"),
     # Places in the tree's order, from begin to end.
     ("i4", "begin end fewest"),
@@ -110,7 +115,8 @@ class State(NamedTuple):
         stops: STOP, (pool,).
         heap: the pool's bookkeeping.
         traits: teams and skills of each member as bits, (capacity, words).
-        room: per slot, the longest work that could start in each bucket of the day, seconds, -1 for none, (rows * capacity, 64).
+        room: per slot, the longest work that could start in each bucket of the day, seconds, -1 for none, (rows *
+            capacity, 64).
         order: member at each place of the tree, (rows * capacity,).
         rank: place of each member in the tree, -1 when it is not there, (rows * capacity,).
         points: unit vectors of the reference positions in the tree's order, (rows * capacity, 3).
@@ -156,7 +162,7 @@ def new_state(capacity: int, words: int, *, rows: int = 1, pool: int = 1024) -> 
 
 
 def nodes_for(members: int) -> int:
-    """Nodes of scikit-learn's tree over so many points: levels are halved until a leaf has fewer than twice LEAF_SIZE."""
+    """Nodes of scikit-learn's tree over so many points: halved until a leaf has fewer than twice LEAF_SIZE."""
     levels = int(np.log2(max(1.0, (members - 1) / LEAF_SIZE)) + 1)
     return int(2**levels - 1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, radians
+from math import ceil, cos, radians
 from typing import Any
 
 from engine.book import Book
@@ -39,7 +39,7 @@ def in_words(code: str, case: Case) -> str:
 
 def clock(seconds: float) -> str:
     """Seconds since midnight as HH:MM, rounded up; past 24 h it counts on."""
-    minutes = -int(-seconds // 60)
+    minutes = ceil(seconds / 60 - 1e-6)
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from engine import Engine, EngineSettings
 from engine.sphere import RADIUS_M
 
@@ -17,6 +19,9 @@ STEP_M = RADIUS_M * math.radians(0.01)
 """A hundredth of a degree on the equator, metres."""
 MINUTE_A_STEP = 60.0 * (50.0 / 3.6) / STEP_M
 """The circuity with which a car takes 60 s for a step."""
+
+approx: Any = pytest.approx
+"""Typed loosely, so that it may stand inside of tuples."""
 
 ALWAYS = {
     day: {"start": 800, "end": 1800}

@@ -70,7 +70,22 @@ def test_accounts_that_are_none_are_reported_and_left_out() -> None:
     assert fleet.decide([job(5)])[0].distance_m == pytest.approx(5 * 1111.95, rel=1e-4)
 
 
-GARBAGE = (None, "", "x", 7, -1, 1e300, float("nan"), float("inf"), True, [], [None], {}, {"start": {}}, {"lat": "x"})
+GARBAGE: tuple[Any, ...] = (
+    None,
+    "",
+    "x",
+    7,
+    -1,
+    1e300,
+    float("nan"),
+    float("inf"),
+    True,
+    [],
+    [None],
+    {},
+    {"start": {}},
+    {"lat": "x"},
+)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine.people import MONDAY, STEP_M, clock, engine, job, member
+from tests.unit.engine.people import MONDAY, STEP_M, approx, clock, engine, job, member
 
 
 def test_it_names_the_chosen_the_next_best_and_the_margin() -> None:
@@ -14,7 +14,7 @@ def test_it_names_the_chosen_the_next_best_and_the_margin() -> None:
     assert told.chosen is not None
     assert told.next_best is not None
     assert (told.key, told.chosen.worker, told.next_best.worker) == ("a", "near", "far")
-    assert told.margin == pytest.approx(7 * STEP_M)
+    assert told.margin == approx(7 * STEP_M)
     assert [(one.worker, one.code) for one in told.passed_over] == [("nearer", "not_eligible")]
     assert "assignable_roles" in told.passed_over[0].detail
 
@@ -87,4 +87,4 @@ def test_who_is_as_good_is_told_why_the_other_got_it() -> None:
 
 def test_one_member_may_be_asked_about_who_could_take_it() -> None:
     told = engine([member("ann", 5)]).explain(job(0), "ann")
-    assert (told.code, told.position, told.start_s) == (None, 0, pytest.approx(clock(8, 5)))
+    assert (told.code, told.position, told.start_s) == (None, 0, approx(clock(8, 5)))

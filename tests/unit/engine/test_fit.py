@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine.people import STEP_M, at, clock, engine, job, member
+from tests.unit.engine.people import STEP_M, approx, at, clock, engine, job, member
 
 
 def saved(steps: float | None, key: str, **fields: Any) -> dict[str, Any]:
@@ -16,8 +16,8 @@ def saved(steps: float | None, key: str, **fields: Any) -> dict[str, Any]:
 def test_the_nearest_member_gets_it() -> None:
     decision = engine([member("far", 9), member("near", 2)]).decide([job(0)])[0]
     assert decision.worker == "near"
-    assert decision.distance_m == pytest.approx(2 * STEP_M)
-    assert decision.added_travel_s == pytest.approx(120)
+    assert decision.distance_m == approx(2 * STEP_M)
+    assert decision.added_travel_s == approx(120)
 
 
 def test_under_least_detour_the_one_who_passes_by_gets_it() -> None:
@@ -29,7 +29,7 @@ def test_under_least_detour_the_one_who_passes_by_gets_it() -> None:
 
 def test_the_distance_is_without_circuity_under_both_policies() -> None:
     for policy in ("nearest", "least_detour"):
-        assert engine([member("ann", 3)], policy=policy, circuity=2.0).decide([job(0)])[0].distance_m == pytest.approx(
+        assert engine([member("ann", 3)], policy=policy, circuity=2.0).decide([job(0)])[0].distance_m == approx(
             3 * STEP_M
         )
 
@@ -87,11 +87,11 @@ def test_a_day_that_is_too_long_already_may_not_get_longer() -> None:
 def test_the_place_that_adds_least_is_taken() -> None:
     routes = [saved(10, "a", number=1), saved(20, "b", number=2), saved(0, "c", number=3)]
     decision = engine([member("ann")], routes=routes).decide([job(15.0)])[0]
-    assert (decision.position, decision.added_travel_s) == (1, pytest.approx(0, abs=1e-6))
+    assert (decision.position, decision.added_travel_s) == (1, approx(0, abs=1e-6))
 
 
 def test_on_a_tie_the_day_that_ends_earlier_then_the_earlier_place() -> None:
-    """Beside a (same place, window from 10:00) a job adds nothing before or after it; before it the waiting time is used."""
+    """Before or behind a (same place, window from 10:00) a job adds nothing; before it the waiting time is used."""
     before = engine([member("ann")], routes=[saved(5, "a", windowStart=1000)]).decide([job(5)])[0]
     assert before.position == 0
     tie = engine([member("ann")], routes=[saved(5, "a"), saved(5, "b")]).decide([job(5)])[0]
@@ -101,8 +101,8 @@ def test_on_a_tie_the_day_that_ends_earlier_then_the_earlier_place() -> None:
 def test_the_way_to_the_routes_end_counts_as_added_travel() -> None:
     record = member("ann", route_end_lat=0.0, route_end_lng=at(20)["lng"])
     passing, beyond = engine([record]).decide([job(10), job(25)])
-    assert passing.added_travel_s == pytest.approx(0, abs=1e-6)
-    assert (beyond.position, beyond.added_travel_s) == (1, pytest.approx(600))
+    assert passing.added_travel_s == approx(0, abs=1e-6)
+    assert (beyond.position, beyond.added_travel_s) == (1, approx(600))
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ def test_the_way_to_the_routes_end_counts_as_added_travel() -> None:
     [("car", 60), ("van", 60), ("truck", 60 * 50 / 45), ("bicycle", 200), ("pedestrian", 600), ("ufo", 60), (None, 60)],
 )
 def test_speed_follows_the_travel_mode(mode: str | None, seconds: float) -> None:
-    assert engine([member("ann", travel_mode=mode)]).decide([job(1)])[0].added_travel_s == pytest.approx(seconds)
+    assert engine([member("ann", travel_mode=mode)]).decide([job(1)])[0].added_travel_s == approx(seconds)
 
 
 def test_a_stop_without_a_place_between_others_is_passed_on_the_new_way() -> None:
-    """a (5) - nowhere - b (9): a job at 9 before `nowhere` takes the way of b with it."""
+    """The stops are a (5), nowhere, b (9): a job at 9 before `nowhere` takes the way of b with it."""
     routes = [saved(5, "a", number=1), saved(None, "nowhere", number=2, windowEnd=830), saved(9, "b", number=3)]
     decision = engine([member("ann")], routes=routes).decide([job(9)])[0]
-    assert (decision.position, decision.added_travel_s) == (1, pytest.approx(0, abs=1e-6))
+    assert (decision.position, decision.added_travel_s) == (1, approx(0, abs=1e-6))
     tight = engine([member("ann")], routes=routes).decide([job(9, onSiteSeconds=900)])[0]
     assert tight.position == 2
 
@@ -131,5 +131,5 @@ def test_across_the_antimeridian_and_over_the_pole_is_near() -> None:
     fleet = engine(accounts)
     over_line = fleet.decide([{**job(), "destinationLat": 0.0, "destinationLng": 179.99}])[0]
     over_pole = fleet.decide([{**job(), "destinationLat": 89.99, "destinationLng": 10.0}])[0]
-    assert (over_line.worker, over_line.distance_m) == ("west", pytest.approx(2 * STEP_M))
-    assert (over_pole.worker, over_pole.distance_m) == ("pole", pytest.approx(2 * STEP_M, rel=1e-6))
+    assert (over_line.worker, over_line.distance_m) == ("west", approx(2 * STEP_M))
+    assert (over_pole.worker, over_pole.distance_m) == ("pole", approx(2 * STEP_M, rel=1e-6))

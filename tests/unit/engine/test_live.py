@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine import EngineError
-from tests.unit.engine.people import MIDNIGHT, MONDAY, SIX, STEP_M, at, clock, engine, job, member
+from tests.unit.engine.people import MIDNIGHT, MONDAY, SIX, STEP_M, approx, at, clock, engine, job, member
 
 SPREAD = [member(f"m{i}", None, location={**at(i * 10), "ts": SIX * 1000}) for i in range(300)]
 
@@ -22,7 +22,7 @@ def test_a_member_who_moved_is_found_at_the_new_place_at_once() -> None:
     for i in (299, 150, 0):
         fleet.update_location(f"m{i}", 40.0, -3.0 - i / 1000)
         decision = fleet.decide([job(None) | {"destinationLat": 40.0, "destinationLng": -3.0 - i / 1000}])[0]
-        assert (decision.worker, decision.distance_m) == (f"m{i}", pytest.approx(0.0, abs=1e-6))
+        assert (decision.worker, decision.distance_m) == (f"m{i}", approx(0.0, abs=1e-6))
 
 
 def test_a_member_whose_place_becomes_known_can_be_found() -> None:
@@ -60,7 +60,7 @@ def test_as_time_goes_on_the_day_starts_later_and_locations_grow_old() -> None:
     assert fleet.decide([job(0, "a")])[0].worker == "ann"
     assert fleet.decide([job(0, "b")], now=SIX + clock(3) + 900)[0].worker == "ann"
     later = fleet.decide([job(0, "c")], now=SIX + clock(3) + 901)[0]
-    assert (later.worker, later.start_s) == ("bob", pytest.approx(clock(9, 25) + 1))
+    assert (later.worker, later.start_s) == ("bob", approx(clock(9, 25) + 1))
 
 
 def test_advancing_step_by_step_is_the_same_as_starting_later() -> None:
@@ -134,7 +134,7 @@ def test_a_move_goes_to_the_member_day_and_place_that_are_named() -> None:
     moved = fleet.move("s1", "bob")
     assert (moved.worker, moved.position, moved.preassigned) == ("bob", 0, True)
     assert fleet.move("s2", "ann", position=0).position == 0
-    assert fleet.move("s0", "bob", day=MONDAY + 1).distance_m == pytest.approx(0.0)
+    assert fleet.move("s0", "bob", day=MONDAY + 1).distance_m == approx(0.0)
     assert (keys(fleet, "ann"), keys(fleet, "bob"), keys(fleet, "bob", MONDAY + 1)) == (["s2"], ["s1"], ["s0"])
     for bad in (("nothing", "bob", None), ("s1", "carl", None), ("s1", "bob", MONDAY - 1), ("s1", "bob", 7)):
         with pytest.raises(EngineError):
@@ -157,5 +157,5 @@ def test_a_job_taken_away_goes_to_the_next_best() -> None:
 def test_distances_are_those_of_the_new_place() -> None:
     fleet = engine([member("ann", None, location={**at(0), "ts": SIX * 1000})], routes=[job(5, "x", worker="ann")])
     fleet.update_location("ann", 0.0, at(4)["lng"])
-    assert fleet.route("ann", MONDAY)[0].arrive_s == pytest.approx(clock(8, 1))
-    assert fleet.decide([job(7)])[0].distance_m == pytest.approx(3 * STEP_M)
+    assert fleet.route("ann", MONDAY)[0].arrive_s == approx(clock(8, 1))
+    assert fleet.decide([job(7)])[0].distance_m == approx(3 * STEP_M)

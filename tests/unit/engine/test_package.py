@@ -21,14 +21,19 @@ def run(code: str, path: Path = ROOT) -> str:
 
 
 def test_importing_it_loads_neither_numba_nor_scikit_learn() -> None:
-    code = "import sys, engine; engine.EngineSettings(); print([m for m in ('numba', 'numpy', 'sklearn') if m in sys.modules])"
+    code = (
+        "import sys, engine; engine.EngineSettings();"
+        "print([name for name in ('numba', 'numpy', 'sklearn') if name in sys.modules])"
+    )
     assert run(code) == "[]"
 
 
 def test_a_small_fleet_does_without_scikit_learn() -> None:
     code = (
-        "import sys, engine; e = engine.Engine([{'username': 'a', 'role': 'worker', 'location': {'lat': 1, 'lng': 1}}], now=1.7e9);"
-        "print(e.decide([{'destinationLat': 1, 'destinationLng': 1}])[0].worker, 'sklearn' in sys.modules)"
+        "import sys, engine; place = {'lat': 1, 'lng': 1};"
+        "fleet = engine.Engine([{'username': 'a', 'role': 'worker', 'location': place}], now=1.7e9);"
+        "job = {'destinationLat': 1, 'destinationLng': 1};"
+        "print(fleet.decide([job])[0].worker, 'sklearn' in sys.modules)"
     )
     assert run(code) == "a False"
 
@@ -44,7 +49,8 @@ def test_a_cached_kernel_of_an_older_source_is_not_used(tmp_path: Path) -> None:
     code = (
         "from engine.state import *; from engine.route import measure; import numpy as np;"
         "slots = np.zeros(1, SLOT); stops = np.zeros(1, STOP);"
-        "slots['n'] = slots['placed'] = slots['per_m'] = slots['cos'] = 1; stops['placed'] = stops['cos'] = stops['lng'] = 1;"
+        "slots['n'] = slots['placed'] = slots['per_m'] = slots['cos'] = 1;"
+        "stops['placed'] = stops['cos'] = stops['lng'] = 1;"
         "measure(slots, stops, 0, 0, 1); print(round(float(stops['leg'][0])))"
     )
     assert run(code, tmp_path) == "6371009"

@@ -117,8 +117,9 @@ def test_members_who_could_take_it_are_not_counted() -> None:
 
 def test_the_list_of_codes_is_closed() -> None:
     assert (*JOB_REASONS, *MEMBER_REASONS) == (
-        "no_members", "bad_coordinates", "past_day", "not_eligible", "team_mismatch", "missing_skill", "excluded", "no_location",
-        "off_shift", "over_distance", "at_job_cap", "window_unreachable", "shift_too_short", "over_capacity", "route_full",
+        "no_members", "bad_coordinates", "past_day", "not_eligible", "team_mismatch", "missing_skill", "excluded",
+        "no_location", "off_shift", "over_distance", "at_job_cap", "window_unreachable", "shift_too_short",
+        "over_capacity", "route_full",
     )  # fmt: skip
 
 

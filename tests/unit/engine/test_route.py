@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine.people import MONDAY, clock, engine, job, member
+from tests.unit.engine.people import MONDAY, approx, clock, engine, job, member
 
 
 def keys(fleet: Any, worker: str = "ann", day: int = MONDAY) -> list[str | None]:
@@ -73,16 +73,16 @@ def test_times_follow_travel_windows_and_time_on_site() -> None:
     stops = engine([member("ann")], routes=routes).route("ann", MONDAY)
     times = [(stop.arrive_s, stop.start_s, stop.leave_s) for stop in stops]
     assert times == [
-        pytest.approx((clock(8, 5), clock(9), clock(9, 10))),
-        pytest.approx((clock(9, 13), clock(9, 13), clock(9, 13))),
-        pytest.approx((clock(9, 13), clock(9, 13), clock(9, 23))),
+        approx((clock(8, 5), clock(9), clock(9, 10))),
+        approx((clock(9, 13), clock(9, 13), clock(9, 13))),
+        approx((clock(9, 13), clock(9, 13), clock(9, 23))),
     ]
 
 
 def test_a_stop_without_a_place_takes_its_time_but_no_way() -> None:
     routes = [saved(5, "a", number=1), saved(None, "b", number=2, onSiteSeconds=1200), saved(8, "c", number=3)]
     stops = engine([member("ann")], routes=routes).route("ann", MONDAY)
-    assert [stop.start_s for stop in stops] == pytest.approx([clock(8, 5), clock(8, 15), clock(8, 38)])
+    assert [stop.start_s for stop in stops] == approx([clock(8, 5), clock(8, 15), clock(8, 38)])
 
 
 def test_missing_time_on_site_is_twelve_minutes_and_an_explicit_zero_stays() -> None:
@@ -111,13 +111,13 @@ def test_named_jobs_enter_by_number_before_any_other_is_decided() -> None:
 def test_figures_of_named_jobs_are_read_off_the_routes_once_all_are_in() -> None:
     first, second = engine([member("ann")]).decide([saved(4, "a", number=2), saved(2, "b", number=1)])
     assert (first.position, second.position) == (1, 0)
-    assert first.start_s == pytest.approx(clock(8, 14))
-    assert (first.added_travel_s, second.added_travel_s) == (pytest.approx(120), pytest.approx(0, abs=1e-6))
+    assert first.start_s == approx(clock(8, 14))
+    assert (first.added_travel_s, second.added_travel_s) == (approx(120), approx(0, abs=1e-6))
 
 
 def test_nothing_keeps_a_named_job_out() -> None:
     decision = engine([member("ann", vehicle_capacity=1)]).decide([saved(1, "a", windowEnd=700, itemsToDropoff=5)])[0]
-    assert (decision.worker, decision.preassigned, decision.start_s) == ("ann", True, pytest.approx(clock(8, 1)))
+    assert (decision.worker, decision.preassigned, decision.start_s) == ("ann", True, approx(clock(8, 1)))
 
 
 @pytest.mark.parametrize("fields", [{"worker": "carl"}, {"worker": "ann", "day": MONDAY - 1}])

@@ -1,4 +1,4 @@
-"""The search finds what the plain scan over all members finds, and its bounds keep nobody out who could take the job."""
+"""The search finds what the plain scan over all members finds, and its bounds keep out nobody who could take a job."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def settings_of(random: Random) -> EngineSettings:
 
 @pytest.mark.parametrize("seed", range(24))
 def test_the_search_decides_like_the_scan(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both policies, several todays, caps, capacity, places at the antimeridian and the poles, with cancelled stops between."""
+    """Both policies, several todays, caps, capacity, the antimeridian and the poles, with cancelled stops between."""
 
     def story() -> list[Decision]:
         random = Random(seed)
