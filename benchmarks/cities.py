@@ -33,7 +33,7 @@ PLANS: Final[dict[str, dict[str, Any]]] = {
 
 
 def city_rows(plans: Mapping[str, Mapping[str, Any]], *, runs: int) -> list[dict[str, Any]]:
-    """One row per city and plan: jobs placed, kilometres of road of all day routes, members used, seconds; the median run."""
+    """One row per city and plan, its median run: jobs placed, kilometres of road, members used, seconds."""
     rows = []
     for name in NAMES:
         replies = {
@@ -63,7 +63,7 @@ def city_rows(plans: Mapping[str, Mapping[str, Any]], *, runs: int) -> list[dict
 
 
 def road_km(engine: Engine, accounts: Sequence[Mapping[str, Any]], batch: Sequence[Mapping[str, Any]]) -> float:
-    """Kilometres of road of all day routes with a stop, from the start to the end, worked out here from the places alone."""
+    """Kilometres of road of all day routes with a stop, from start to end, worked out here from the places alone."""
     places = {job["uidSecondary"]: (job["destinationLat"], job["destinationLng"]) for job in batch}
     total = 0.0
     for account in accounts:

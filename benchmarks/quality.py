@@ -3,8 +3,9 @@
     python -m benchmarks.quality --json
     python -m benchmarks.quality --plot docs/quality.png --markdown docs/quality-tables.md
 
-The instances are generated in Solomon's and Gehring and Homberger's shape; `--instance FILE` takes files of the published sets instead.
-Every solver gets the same instance in the same run, and its routes are walked again by the instance's own numbers.
+The instances are generated in Solomon's and Gehring and Homberger's shape; `--instance FILE` takes files of the
+published sets instead. Every solver gets the same instance in the same run, and its routes are walked again by the
+instance's own numbers.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ SOLVERS: Final[dict[str, Callable[[Instance], Solved]]] = {
     "ortools": by_ortools,
     "vroom": by_vroom,
 }
-"""regret: least_detour with order = "regret"; improve: that with improve_s = 0.25; ortools: PARALLEL_CHEAPEST_INSERTION without
-local search; vroom: exploration level 0, one thread."""
+"""regret: least_detour with order = "regret"; improve: that with improve_s = 0.25; ortools: PARALLEL_CHEAPEST_INSERTION
+without local search; vroom: exploration level 0, one thread."""
 
 PAIRS: Final = (("regret", "ortools"), ("improve", "vroom"))
 """What is compared with what."""
@@ -85,7 +86,7 @@ def instance_rows(instance: Instance, names: Sequence[str], runs: int) -> list[R
 
 
 def compared(rows: Sequence[Row]) -> dict[str, float | None]:
-    """Per size and pair: distance (geometric mean over instances where both place equally many, and the worst), time, wins."""
+    """Per size and pair: distance (over the instances where both place equally many), time, jobs placed."""
     ratios: dict[str, float | None] = {}
     table = {(row["row"], row["solver"]): row for row in rows}
     for ours, theirs in PAIRS:

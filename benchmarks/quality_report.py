@@ -25,7 +25,7 @@ def tables(rows: Sequence[Row]) -> str:
     routed = [row for row in rows if "solver" in row]
     solvers = list(dict.fromkeys(row["solver"] for row in routed))
     if routed:
-        parts.append(_table(["instances", "measure", *solvers], [line for line in _routing(routed, solvers)]))
+        parts.append(_table(["instances", "measure", *solvers], _routing(routed, solvers)))
     cities = [row for row in rows if "plan" in row]
     if cities:
         head = ["city", "plan", "placed", "road km", "km per job", "members", "seconds"]
@@ -68,13 +68,13 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:
-    """Distance over time of every solver per size (against the best of the run), and kilometres per job in the cities."""
+    """Distance over time of every solver per size (against the run's best), and kilometres per visit in the cities."""
     import matplotlib as mpl  # noqa: PLC0415 - optional
 
     mpl.use("Agg")
-    from matplotlib import pyplot  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), dpi=90)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), dpi=90)
     routed = [row for row in rows if "solver" in row]
     best: dict[str, float] = {}
     for row in routed:
@@ -118,4 +118,4 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     right.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(path)
-    pyplot.close(figure)
+    plt.close(figure)

@@ -1,4 +1,4 @@
-"""One routing instance to everybody: the engine through its public interface, OR-Tools and VROOM, each from arrays to routes."""
+"""One routing instance to every solver: the engine's public interface, OR-Tools and VROOM, from arrays to routes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine import Engine, EngineSettings
 RADIUS_M: Final = 6_371_008.8
 
 UNIT_M: Final = 10.0
-"""Metres per unit of the instance. Within 500 units around the equator great circles then differ from the plane by less than 1e-7."""
+"""Metres per unit of the instance: within 500 units around the equator great circles differ from the plane by 1e-7."""
 
 WEST: Final = 10.0
 """Longitude of the plane's middle, degrees."""
@@ -139,9 +139,8 @@ def by_ortools(instance: Instance, *, strategy: str = "PARALLEL_CHEAPEST_INSERTI
     horizon = int(instance.due[0] * WHOLE)
     model.AddDimension(model.RegisterTransitMatrix(moving), horizon, horizon, False, "time")
     clock = model.GetDimensionOrDie("time")
-    model.AddDimension(
-        model.RegisterUnaryTransitVector(instance.demand.astype(np.int64).tolist()), 0, int(instance.capacity), True, "load"
-    )  # fmt: skip
+    demand = model.RegisterUnaryTransitVector(instance.demand.astype(np.int64).tolist())
+    model.AddDimension(demand, 0, int(instance.capacity), True, "load")
     for i in range(1, len(whole)):
         index = manager.NodeToIndex(i)
         clock.CumulVar(index).SetRange(int(instance.ready[i] * WHOLE), int(instance.due[i] * WHOLE))

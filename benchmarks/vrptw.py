@@ -1,8 +1,8 @@
-"""Vehicle routing with time windows: the text format of Solomon and of Gehring and Homberger, and instances of their shape.
+"""Vehicle routing with time windows: the text format of Solomon and of Gehring and Homberger, instances of their shape.
 
-The generator follows Solomon's description ("Algorithms for the vehicle routing and scheduling problems with time window
-constraints", 1987): customers in clusters (C), uniform (R) or half of each (RC); windows around a tour through each cluster (C) or
-around random times (R); the longer horizon and the larger vehicle of class 2. Nothing is fetched.
+The generator follows Solomon's description ("Algorithms for the vehicle routing and scheduling problems with time
+window constraints", 1987): customers in clusters (C), uniform (R) or half of each (RC); windows around a tour through
+each cluster (C) or around random times (R); the longer horizon and the larger vehicle of class 2. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ AREA: Final = {100: 100.0, 200: 140.0, 400: 200.0, 600: 300.0, 800: 400.0, 1000:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance; customer 0 is the depot. Distance and travel time are the Euclidean distance, in the instance's own unit.
+    """One instance; customer 0 is the depot. Distance and travel time are Euclidean, in the instance's own unit.
 
     Attributes:
         name: such as "R1-100-7".
         vehicles: how many there are.
         capacity: of each.
         xy: places, (customers + 1, 2).
-        demand, ready, due, service: (customers + 1,); the work starts between `ready` and `due`; the depot's `due` ends the day.
+        demand, service: of each customer, (customers + 1,).
+        ready, due: the work starts between them; the depot's `due` ends the day, (customers + 1,).
     """
 
     name: str
@@ -148,7 +149,7 @@ def _clusters(random: np.random.Generator, count: int, side: float) -> Floats:
 
 
 def _horizon(layout: str, wide: bool, side: float, farthest: float) -> float:
-    """End of the day: of 100 customers 230 (R1), 1000 (R2), 240 and 960 (RC), 1236 and 3390 (C); larger areas take longer."""
+    """End of the day: for 100 customers 230, 1000 (R), 240, 960 (RC), 1236, 3390 (C); larger areas take longer."""
     base = {"R": (230.0, 1000.0), "RC": (240.0, 960.0), "C": (1236.0, 3390.0)}[layout][wide]
     stretched = {"C": base + 2.0 * (side - 100.0), "R": base * side / 70.0, "RC": base * side / 90.0}[layout]
     return float(np.ceil(max(stretched, 2.0 * farthest + 100.0)))
@@ -159,14 +160,14 @@ def _along_tours(random: np.random.Generator, xy: Floats, service: Floats, horiz
     centre = np.zeros(len(xy))
     clusters = max(1, count // 10)
     for cluster in range(clusters):
-        members = np.flatnonzero(np.arange(count) % clusters == cluster) + 1
-        at, clock, left = 0, random.uniform(0.0, 30.0), list(members)
+        left = (np.flatnonzero(np.arange(count) % clusters == cluster) + 1).tolist()
+        at, clock = 0, random.uniform(0.0, 30.0)
         while left:
             here = min(left, key=lambda other: float(np.hypot(*(xy[other] - xy[at]))))
             clock += float(np.hypot(*(xy[here] - xy[at])))
             home = float(np.hypot(*(xy[here] - xy[0])))
             if clock + service[here] + home > horizon:
-                clock = float(np.hypot(*(xy[here] - xy[0])))
+                clock = home
             centre[here] = clock
             clock += service[here]
             left.remove(here)
@@ -177,8 +178,8 @@ def _along_tours(random: np.random.Generator, xy: Floats, service: Floats, horiz
 def in_minutes(instance: Instance) -> tuple[Instance, float]:
     """The instance with windows that are whole minutes of one day, and the seconds that its unit stands for.
 
-    Hellotracks' windows are HHMM, so the unit becomes a whole number of minutes, or a whole fraction of one when the horizon is longer
-    than a day; then ready times are rounded up and due times down. Everybody is given the rounded instance.
+    Hellotracks' windows are HHMM, so the unit becomes a whole number of minutes, or a whole fraction of one when the
+    horizon is longer than a day; then ready times are rounded up and due times down. All solvers get the rounded one.
     """
     horizon = float(instance.due[0])
     scale = float(1439 // horizon) if horizon <= 1439 else 1.0 / np.ceil(horizon / 1439)

@@ -1,11 +1,11 @@
-"""Bounded improvement after a batch: the batch's own jobs move while it saves travel or makes room for a job without a member.
+"""Bounded improvement after a batch: its own jobs move while that saves travel or makes room for jobs without a member.
 
-Who moves: jobs that the engine itself decided in this batch, unless their member accepted them or is under way with them. Stops that
-were there before, and jobs that named their member, stay where they are; they may be served a little later, never too late (the
-rules of fit hold after every move). Nobody who has a place loses it.
+Who moves: jobs that the engine itself decided in this batch, unless their member accepted them or is under way with
+them. Stops that were there before, and jobs that named their member, stay where they are; they may be served a little
+later, never too late (the rules of fit hold after every move). No job that has a member is left without one.
 
-First descent (`moves.py`) until no move helps, then ruin and recreate (`ruin.py`) until so many trials in a row found nothing. Ends by
-itself or when the time is up; only in the second case does the outcome depend on the machine.
+First descent (`moves.py`) until no move helps, then ruin and recreate (`ruin.py`) until so many trials in a row found
+nothing. It ends by itself or when the time is up; only in the second case does the outcome depend on the machine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PATIENCE: Final = 20
 """Trials in a row without any gain, per free job, after which the improvement ends."""
 
 
-def improve(
+def improve(  # noqa: PLR0917 - as kernels take them
     days: Days,
     jobs: Records,
     needs: Words,
@@ -59,7 +59,8 @@ def improve(
     Args:
         days: the fleet's days.
         jobs: the batch as records; the handles count up from the first one's.
-        needs, excluded: lists beside the jobs.
+        needs: bits that the jobs ask for.
+        excluded: members that they exclude.
         caps: the settings' limits.
         found: the batch's answers.
         placed: jobs that may move.
@@ -87,7 +88,9 @@ def improve(
         _read_off(days, jobs, found, j)
 
 
-def _play(days: Days, batch: Batch, found: Records, placed: Ints, absent: Ints, seed: int) -> Play:
+def _play(  # noqa: PLR0917
+    days: Days, batch: Batch, found: Records, placed: Ints, absent: Ints, seed: int
+) -> Play:
     jobs, state = batch.jobs, days.state
     free = np.zeros(len(jobs), dtype=np.bool_)
     where = np.full(len(jobs), -1, dtype=np.int64)
@@ -130,7 +133,9 @@ def _nearest(points: npt.NDArray[np.float64], asked: npt.NDArray[np.float64], mo
     return KDTree(points).query(asked, k=count, return_distance=False), count
 
 
-def _run(days: Days, play: Play, batch: Batch, absent: Ints, placed: Ints, deadline: Deadline) -> None:
+def _run(  # noqa: PLR0917
+    days: Days, play: Play, batch: Batch, absent: Ints, placed: Ints, deadline: Deadline
+) -> None:
     look = play.free.copy()
     status, at = -1, 0
     while status != DONE:

@@ -1,5 +1,5 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
-"""Descent: one job to a better place (relocate), two jobs in each other's place (swap), two routes that trade their ends (2-opt*)."""
+"""Descent: a job goes to a better place (relocate), two jobs change places (swap), two routes trade ends (2-opt*)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
 """The order "regret": of the jobs of one priority, the one that would lose most by waiting goes first.
 
-What a job loses is the difference between its best and its next best member, in what the policy counts (metres from the reference
-position, or seconds of added travel). A job that only one member can take goes before all that have a choice. Fit, position, member
-and ties are those of the ordinary search; only the order changes.
+What a job loses is the difference between its best and its next best member, in what the policy counts (metres from the
+reference position, or seconds of added travel). A job that only one member can take goes before all that have a choice.
+Fit, position, member and ties are those of the ordinary search; only the order changes.
 
-All marginal costs are exact: a table of jobs by members is filled once, and after an insertion the column of the member that changed is
-worked out again.
+All marginal costs are exact: a table of jobs by members is filled once, and after an insertion the column of the member
+that changed is worked out again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from engine.state import PAST, TODAY, Ints, Records, State, Words
 Flags = npt.NDArray[np.bool_]
 
 PAIRS: Final = 8_000_000
-"""Most entries of the table (64 MB); of a larger batch so many jobs at a time are taken as fit into it, in their order."""
+"""Most entries of the table (64 MB). A larger batch is taken piece by piece, in its order."""
 
 SLICE: Final = 200_000
 """Entries that are worked out between two looks at the clock (some tens of milliseconds)."""
@@ -123,8 +123,8 @@ def _take_part(
     for begin in range(0, len(part), step):
         if deadline.passed:
             return part
-        fill(days.state, rows, jobs, part, begin, min(begin + step, len(part)), needs, excluded, detour, max_jobs, max_m,
-             costs, weights)  # fmt: skip
+        end = min(begin + step, len(part))
+        fill(days.state, rows, jobs, part, begin, end, needs, excluded, detour, max_jobs, max_m, costs, weights)
     while not deadline.passed:
         done = take(
             days.state,
@@ -175,8 +175,8 @@ def slot_for(state: State, rows: Ints, row: int, member: int) -> int:
 
 @kernel
 def cost_of(
-    state: State, s: int, member: int, jobs: Records, j: int, needs: Words, excluded: Words, detour: bool, max_jobs: int,
-    max_m: float,
+    state: State, s: int, member: int, jobs: Records, j: int, needs: Words, excluded: Words, detour: bool,
+    max_jobs: int, max_m: float,
 ) -> float:  # fmt: skip
     """What the policy counts for a job on a slot's day, inf when it does not fit."""
     if s < 0 or not may_take(state, s, member, jobs, j, needs, excluded, max_jobs):
@@ -195,8 +195,8 @@ def cost_of(
 
 @kernel
 def fill(
-    state: State, rows: Ints, jobs: Records, part: Ints, begin: int, end: int, needs: Words, excluded: Words, detour: bool,
-    max_jobs: int, max_m: float, costs: Floats, weights: Floats,
+    state: State, rows: Ints, jobs: Records, part: Ints, begin: int, end: int, needs: Words, excluded: Words,
+    detour: bool, max_jobs: int, max_m: float, costs: Floats, weights: Floats,
 ) -> None:  # fmt: skip
     """Work out rows of the table and what their jobs would lose."""
     for g in range(begin, end):
@@ -226,8 +226,10 @@ def weigh(costs: Floats, weights: Floats, g: int) -> None:
 
 @kernel
 def most_urgent(weights: Floats, waiting: Flags) -> int:
-    """The job that goes next, -1 when none fits anywhere: the greatest regret (a job with one member only has an endless one), then
-    the greatest cost, then the first."""
+    """The job that goes next, -1 when none fits anywhere.
+
+    The greatest regret (endless for a job with one member only), then the greatest cost, then the first.
+    """
     regret, cost = -1.0, -np.inf
     for g in range(len(waiting)):
         if waiting[g] and weights[g, 1] < np.inf:
@@ -249,7 +251,7 @@ def take(
     """Insert jobs by regret until `most` entries of the table were worked out again.
 
     Returns:
-        MORE: call again. NO_ROOM: the pool of stops is full, grow it and call again. NOBODY: no waiting job fits any member.
+        MORE: call again. NO_ROOM: the pool of stops is full, grow it and call again. NOBODY: no job fits anywhere.
     """
     capacity = len(state.traits)
     while most > 0:

@@ -1,8 +1,8 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
-"""Ruin and recreate: strings of neighbouring stops leave their routes and enter again one by one, each where it adds least.
+"""Ruin and recreate: strings of neighbouring stops leave their routes and enter again, each where it adds least.
 
-After Christiaens and Vanden Berghe, "Slack induction by string removals for vehicle routing problems" (2020), with plain descent:
-a trial stays when nobody loses a place and it places more jobs, or as many with no more travel.
+After Christiaens and Vanden Berghe, "Slack induction by string removals for vehicle routing problems" (2020), with
+plain descent: a trial stays when no job loses its place and more jobs have one, or as many with no more travel.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def ruin_and_recreate(
     """So many trials around random jobs (`placed` and `absent` together are all free jobs; `absent` need a place).
 
     Returns:
-        The number of trials made (fewer when the pool of stops is full: grow it and call again), and of those that saved something.
+        The number of trials made (fewer when the pool of stops is full: grow it and call again), and how many helped.
     """
     better = 0
     wanting = np.empty(len(absent), dtype=np.int64)
@@ -122,7 +122,7 @@ def arrange(play: Play, batch: Batch, size: int) -> None:
 
 @kernel
 def invite(play: Play, seed: int, wanting: Ints, left: int, size: int) -> int:
-    """Put some of the jobs without a member, in their order, in front of those that were taken out; the seed, if any, first."""
+    """Put some jobs without a member, in their order but the seed (-1: none) first, in front of those taken out."""
     count = min(left, ABSENT, len(play.out) - size)
     if count <= 0:
         return 0

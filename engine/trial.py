@@ -1,7 +1,7 @@
 # ruff: noqa: PLR0917 - kernels take positional arguments
-"""Changes that can be taken back: routes are noted before they are touched, changed by the rules of fit, and kept or restored.
+"""Changes that can be taken back: routes are noted before they are touched, changed by the rules, and kept or restored.
 
-Between `begin` and `keep` the routes themselves are right at every moment; the index is not mended before the improvement ends.
+The routes themselves are right at every moment; the index is mended when the improvement ends.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 STAMP, LOGGED, STOPS, FULL, RANDOM, SEEN = range(6)
-"""Places in `Play.tally`: number of the trial, slots noted, their stops, set when the pool of stops was full, random state, number of
-the last look for a place."""
+"""Places in `Play.tally`: number of the trial, slots noted, their stops, 1 when the pool was full, random state,
+number of the last look for a place."""
 
 MASK = 2**62 - 1
 
@@ -244,8 +244,10 @@ def fits_last(state: State, batch: Batch, s: int, j: int) -> bool:
 
 @kernel
 def best_place(state: State, play: Play, batch: Batch, j: int) -> tuple[int, int]:
-    """The slot and position that add least for a job, among the slots of this trial, those of its neighbours and idle ones near it;
-    (-1, -1): none."""
+    """The slot and position that add least for a job, (-1, -1) when it fits none of those that are looked at.
+
+    Looked at are the slots of this trial, those of the job's neighbours, and idle ones near it.
+    """
     least, chosen, where = np.inf, -1, -1
     count = play.tally
     count[SEEN] += 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from tests.oracle.oracle import Json, Oracle, PlainDecision, names_member, priority
+from tests.oracle.decisions import Json, PlainDecision
+from tests.oracle.oracle import Oracle, names_member, priority
 from tests.oracle.places import EQUAL
 
 
 class RegretOracle(Oracle):
-    """The oracle's rules; of the jobs of one priority the one that would lose most by waiting goes first. Keys stand once."""
+    """The oracle's rules; of one priority the job that would lose most by waiting goes first. Keys stand once."""
 
     def decide(self, jobs: Sequence[Json], *, now: float | None = None) -> list[PlainDecision]:
         named = [job if names_member(job) else unplaced(job) for job in jobs]
@@ -24,7 +25,7 @@ class RegretOracle(Oracle):
         return decisions
 
     def most_urgent(self, jobs: Sequence[Json], waiting: Sequence[int]) -> int:
-        """The job with the greatest regret, then with the greatest cost, then the first; jobs that fit nowhere go last."""
+        """The greatest regret, then the greatest cost, then the first; jobs that fit nowhere go last."""
         weighed = [(index, *self.weigh(jobs[index])) for index in waiting]
         fitting = [each for each in weighed if each[2] < inf]
         if not fitting:

@@ -1,4 +1,4 @@
-"""The improvement after a batch: better in number and travel, within every rule of fit, and the index as right as before."""
+"""The improvement after a batch: better in number and travel, within every rule of fit, the index right as before."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def adopt(oracle: Oracle, engine: Engine, known: Mapping[str, Stop]) -> None:
 
 
 def check(world: World, **settings: Any) -> tuple[int, int]:
-    """Improve the first batch of a world and hold it to the rules; returns jobs placed without and with the improvement."""
+    """Improve the first batch of a world and hold it to the rules; returns jobs placed without and with it."""
     world = keyed(world)
     engine = improved(world, **settings)
     before = Engine(
@@ -50,7 +50,7 @@ def check(world: World, **settings: Any) -> tuple[int, int]:
     oracle = Oracle(world.accounts, routes=world.routes, company=world.company, settings=world.settings, now=world.now)
     batch = world.batches[0]
     oracle.decide(batch)
-    days = {at: None for at in oracle.routes}
+    days = list(oracle.routes)
     plain, decisions = before.decide(batch), engine.decide(batch, reasons=True)
 
     known = {stop.key or "": stop for route in oracle.routes.values() for stop in route}
@@ -76,7 +76,7 @@ def check(world: World, **settings: Any) -> tuple[int, int]:
         if new and day.shift is not None:
             assert now.end <= max(day.ends, then.end) + EQUAL
         capacity = oracle._capacity(index)
-        assert capacity <= 0 or max(loads(new)) <= max(capacity, max(loads(old))) + EQUAL
+        assert capacity <= 0 or max(loads(new)) <= max(capacity, *loads(old)) + EQUAL
         cap = oracle.settings["max_jobs_per_day"]
         assert not 0 < cap < len(new) or len(new) <= len(old)
         assert not any(each.under_way for each in new[1:]) or new.index(
@@ -89,27 +89,27 @@ def check(world: World, **settings: Any) -> tuple[int, int]:
         assert travel["improved"] <= travel["plain"] + 1e-3
     adopt(oracle, engine, known)
     assert_same_routes(engine, oracle)
-    for given, each in zip(batch, decisions, strict=True):
-        if each.worker is None:
+    for given, decision in zip(batch, decisions, strict=True):
+        if decision.worker is None:
             assert oracle.candidates(given) == []
-            assert {code: (why.count, why.example) for code, why in (each.reasons or {}).items()} == oracle.reasons(
+            assert {code: (why.count, why.example) for code, why in (decision.reasons or {}).items()} == oracle.reasons(
                 given
             )
         elif not names_member(given):
-            index = next(i for i, account in enumerate(oracle.members) if account.get("username") == each.worker)
-            assert known[each.key or ""] in oracle._member_day(given, index)[1]
-            stop = known[each.key or ""]
+            index = next(i for i, account in enumerate(oracle.members) if account.get("username") == decision.worker)
+            assert known[decision.key or ""] in oracle._member_day(given, index)[1]
+            stop = known[decision.key or ""]
             route, way = oracle.route_walk(index, oracle._job_date(given, index))
-            assert route.index(stop) == each.position
-            assert same(way.starts[route.index(stop)], each.start_s)
-            assert same(oracle._distance(given, index), each.distance_m)
+            assert route.index(stop) == decision.position
+            assert same(way.starts[route.index(stop)], decision.start_s)
+            assert same(oracle._distance(given, index), decision.distance_m)
             rest = walk(
                 oracle._day(index, oracle._job_date(given, index)), [other for other in route if other is not stop]
             )
-            assert same(way.travel - rest.travel, each.added_travel_s)
+            assert same(way.travel - rest.travel, decision.added_travel_s)
             oracle.routes[index, oracle._job_date(given, index)].remove(stop)
             assert oracle._barrier(given, index) is None
-            oracle.routes[index, oracle._job_date(given, index)].insert(each.position or 0, stop)
+            oracle.routes[index, oracle._job_date(given, index)].insert(decision.position or 0, stop)
     engine._book.settings = replace(engine.settings, improve_s=0.0, order="priority")
     again = [{**each, "uidSecondary": f"again {i}"} for i, each in enumerate(batch)]
     assert_same_decisions(engine.decide(again, reasons=True), oracle.decide(again), members=len(oracle.members))

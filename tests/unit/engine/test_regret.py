@@ -69,7 +69,7 @@ def test_a_crowded_city_is_decided_as_the_plain_procedure_does(seed: int) -> Non
 
 
 def test_a_job_with_one_possible_member_goes_before_a_nearer_one_with_a_choice() -> None:
-    """Both want ann at nine; bob could take the first one too, so the second, which only ann's team may take, goes first."""
+    """Both want ann at nine; bob could take the first one too, so the second, which only ann may take, goes first."""
     fleet = [member("ann", 45.0, 9.0, teams=[1, 2]), member("bob", 45.2, 9.0, teams=[1])]
     window = {"day": 20261130, "windowStart": 900, "windowEnd": 900, "onSiteSeconds": 3600}
     batch = [
@@ -100,7 +100,7 @@ def test_without_time_the_order_is_that_of_priority() -> None:
     """A budget of nothing leaves every job to the ordinary order."""
     world = keyed(crowded_world(7, members=8, jobs=60))
     plain, hurried = (
-        Engine(world.accounts, settings=EngineSettings(**world.settings, **extra), now=world.now).decide(
+        Engine(world.accounts, settings=EngineSettings(**{**world.settings, **extra}), now=world.now).decide(
             world.batches[0], reasons=True
         )
         for extra in ({}, {"order": "regret", "regret_s": 0.0})
