@@ -50,7 +50,12 @@ class SqliteSpool:
         self, path: str | Path, *, max_rows: int = 0, min_free_bytes: int = 0, max_file_bytes: int = 0
     ) -> None:
         self._path = Path(path)
-        self._room = Room(self._path.parent, max_rows=max_rows, min_free_bytes=min_free_bytes)
+        self._room = Room(
+            self._path.parent,
+            max_rows=max_rows,
+            min_free_bytes=min_free_bytes,
+            log=self._path.with_name(self._path.name + "-wal"),
+        )
         self._max_file_bytes = max_file_bytes
         self._opened: Opened | None = None
         self._closing: asyncio.Future[None] | None = None
@@ -85,9 +90,7 @@ class SqliteSpool:
         self._slots = asyncio.Semaphore(MAX_WAITING)
         self._closing = None
         self._pruned_to: dict[int | None, int] = {}
-        self._writer = Writer(
-            opened.writer, opened.ledger, check_room=self._room.check, deliver=self._deliver_from_thread
-        )
+        self._writer = Writer(opened.writer, opened.ledger, room=self._room, deliver=self._deliver_from_thread)
         self._writer.start()
         return opened.recovered
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from dispatcher.model.records import Accepted, Change, NewJob
 from dispatcher.spool.accepting import accept
 from dispatcher.spool.ledger import Effects, Ledger
 from dispatcher.spool.moving import Unexpected, move
+from dispatcher.spool.room import Room
 
 MAX_GROUP_ROWS = 20_000
 """Rows of one commit: about half a second of work, so that nobody waits longer for those who came before."""
+FOLD_EVERY_S = 0.5
+"""The log is copied into the file at most this often for want of room."""
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -66,11 +70,13 @@ class Writer(threading.Thread):
     """Group commit over one connection.
 
     An operation that fails spoils no other: when a group fails, it is undone and its operations are written one by one.
+    When the disk's room is short, the log is copied into the file and cut while there is room for that: it holds pages
+    that moves wrote again and again, and would keep outcomes from being written.
 
     Args:
         connection: used by this thread alone from now on, closed by it at the end.
         ledger: what the file holds.
-        check_room: given the unsettled rows there would be, raises SpoolFull.
+        room: says whether there is room for more.
         deliver: called in this thread with the answers after the commit that holds them (or after the failure).
     """
 
@@ -79,15 +85,16 @@ class Writer(threading.Thread):
         connection: sqlite3.Connection,
         ledger: Ledger,
         *,
-        check_room: Callable[[int], None],
+        room: Room,
         deliver: Deliver,
     ) -> None:
         super().__init__(name="spool-writer", daemon=True)
         self._connection = connection
         self._ledger = ledger
-        self._check_room = check_room
+        self._room = room
         self._deliver = deliver
         self._waiting: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
+        self._fold_at = 0.0
 
     def submit(self, operation: Operation) -> None:
         """Hand in an operation. Never waits."""
@@ -130,11 +137,16 @@ class Writer(threading.Thread):
         return group, None
 
     def _write_group(self, group: list[Operation]) -> None:
+        if self._room.tight():
+            self._fold_log()
         try:
             outcome = self._transaction(group, careful=False)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, those who wait must hear of it
             self._undo()
-            if len(group) > 1 or isinstance(error, Unexpected):
+            full = is_full(error)
+            if full:
+                self._fold_log()
+            if len(group) > 1 or full or isinstance(error, Unexpected):
                 for operation in group:
                     self._write_alone(operation)
                 return
@@ -168,7 +180,7 @@ class Writer(threading.Thread):
                 effects,
                 account,
                 [(call.jobs, call.now) for call in calls],
-                check_room=self._check_room,
+                check_room=self._room.check,
             )
             answers += zip(calls, stored, strict=True)
         for operation in group:
@@ -200,6 +212,15 @@ class Writer(threading.Thread):
             effects, answer = Effects(), refusal(operation, error)
         self._deliver([(operation, answer)], effects)
 
+    def _fold_log(self) -> None:
+        """Copy the log into the file and give its room back to the disk, as far as that is possible."""
+        now = time.monotonic()
+        if now >= self._fold_at:
+            self._fold_at = now + FOLD_EVERY_S
+            with suppress(sqlite3.Error):  # no room for that either: the log stays, and nothing is lost
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._room.look_anew()
+
     def _undo(self) -> None:
         # SQLite undoes some failures (a full disk) by itself; then there is nothing left to roll back.
         if self._connection.in_transaction:
@@ -207,12 +228,16 @@ class Writer(threading.Thread):
                 self._connection.rollback()
 
 
+def is_full(error: Exception) -> bool:
+    """True when SQLite found no room on the disk or in the file."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
 def refusal(operation: Operation, error: Exception) -> SpoolError:
     """The failure of an operation in the words of the port."""
     if isinstance(error, SpoolError):
         return error
-    full = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-    if full and isinstance(operation, Accepting):
+    if is_full(error) and isinstance(operation, Accepting):
         answer: SpoolError = SpoolFull(f"the spool has no room: {error}")
     else:
         answer = SpoolError(f"the spool could not write: {error}")

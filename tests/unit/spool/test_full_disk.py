@@ -136,7 +136,7 @@ async def test_the_floor_of_free_disk_refuses_before_the_disk_does(tmp_path: Pat
     await spool.close()
 
 
-def test_the_disk_is_asked_at_most_once_a_second(tmp_path: Path) -> None:
+def test_the_disk_is_asked_only_now_and_then(tmp_path: Path) -> None:
     asked = []
     now = 50.0
 
@@ -148,6 +148,33 @@ def test_the_disk_is_asked_at_most_once_a_second(tmp_path: Path) -> None:
     for _ in range(3):
         with pytest.raises(SpoolFull, match="10 bytes free, the floor is 100"):
             room.check(1)
-    now += LOOK_EVERY_S
+    now += 2 * LOOK_EVERY_S
     room.check(1)
     assert asked == [tmp_path] * 2
+
+
+async def test_a_log_that_takes_the_room_is_copied_into_the_file_and_cut(tmp_path: Path) -> None:
+    """While there is room for that: the floor of free disk is above what the disk has but for the log."""
+    spool = SqliteSpool(tmp_path / "a.db", min_free_bytes=1)
+    await spool.open(now=0.0)
+    await spool.accept("acme", some("k", 2000), now=1.0)
+    log = tmp_path / "a.db-wal"
+    assert log.stat().st_size > 500_000
+    spool._room._free_bytes = lambda _: 500_000
+    await asyncio.sleep(LOOK_EVERY_S)
+    assert (await spool.accept("acme", some("more", 1), now=1.0))[0].fresh
+    assert log.stat().st_size < 100_000
+    assert (await spool.counts("acme"))[State.ACCEPTED] == 2001
+    await spool.close()
+
+
+@pytest.mark.parametrize(("log_bytes", "free", "tight"), [(0, 1000, False), (400, 1000, True), (400, 901, False)])
+def test_the_log_is_expected_to_need_its_size_once_more(
+    tmp_path: Path, log_bytes: int, free: int, *, tight: bool
+) -> None:
+    log = tmp_path / "a.db-wal"
+    log.write_bytes(b"x" * log_bytes)
+    floor = 601 if tight else 500
+    room = Room(tmp_path, min_free_bytes=floor, log=log, free_bytes=lambda _: free)
+    assert room.tight() is tight
+    assert not Room(tmp_path, log=log, free_bytes=lambda _: 0).tight()
