@@ -28,10 +28,11 @@ if TYPE_CHECKING:
         SpoolFull,
         SpoolUnusable,
         Throttled,
+        TooLate,
     )
     from dispatcher.model.records import Receipt
     from dispatcher.model.state import SETTLED, State
-    from dispatcher.pipeline import Dispatcher, FleetFiles, PipelineStatus
+    from dispatcher.pipeline import Care, Dispatcher, Explanation, FleetFiles, PipelineStatus, Withdrawal
     from dispatcher.settings import Settings, load_settings
     from dispatcher.spool import MemorySpool, Spool, SqliteSpool
 
@@ -42,6 +43,9 @@ _HOMES = {
     "Dispatcher": "dispatcher.pipeline",
     "FleetFiles": "dispatcher.pipeline",
     "PipelineStatus": "dispatcher.pipeline",
+    "Care": "dispatcher.pipeline",
+    "Withdrawal": "dispatcher.pipeline",
+    "Explanation": "dispatcher.pipeline",
     # what comes back
     "Receipt": "dispatcher.model.records",
     "State": "dispatcher.model.state",
@@ -57,6 +61,7 @@ _HOMES = {
     "ConfigError": "dispatcher.errors",
     "FieldError": "dispatcher.errors",
     "InvalidJobs": "dispatcher.errors",
+    "TooLate": "dispatcher.errors",
     "SpoolError": "dispatcher.errors",
     "SpoolUnusable": "dispatcher.errors",
     "SpoolFull": "dispatcher.errors",
@@ -70,10 +75,12 @@ _HOMES = {
 
 __all__ = [
     "SETTLED",
+    "Care",
     "ConfigError",
     "Denied",
     "Dispatcher",
     "DispatcherError",
+    "Explanation",
     "FieldError",
     "FleetFiles",
     "InvalidJobs",
@@ -92,6 +99,8 @@ __all__ = [
     "SqliteSpool",
     "State",
     "Throttled",
+    "TooLate",
+    "Withdrawal",
     "load_settings",
 ]
 

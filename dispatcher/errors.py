@@ -3,6 +3,7 @@
 DispatcherError
 ├── ConfigError            a setting is unknown or wrong
 ├── InvalidJobs            refused here, before anything was stored
+├── TooLate                a job cannot be taken back or changed any more
 ├── SpoolError             the store
 │   ├── SpoolUnusable      foreign, corrupted, newer or locked file: named and left alone
 │   └── SpoolFull          no room: nothing of this call was stored, try later
@@ -64,6 +65,10 @@ class InvalidJobs(DispatcherError):  # noqa: N818 - named for what is wrong, as 
         self.errors = tuple(errors)
         more = f" (and {len(self.errors) - 1} more)" if len(self.errors) > 1 else ""
         super().__init__(f"{self.errors[0]}{more}" if self.errors else "invalid jobs")
+
+
+class TooLate(DispatcherError):  # noqa: N818
+    """A request may have carried the job already, or it is through: it cannot be taken back or changed any more."""
 
 
 class SpoolError(DispatcherError):

@@ -10,9 +10,9 @@ import orjson
 
 from dispatcher.cli.exits import NOT_ALL, OK, say, say_problems
 from dispatcher.cli.rows import as_dict, print_json, spool_file, view_of
-from dispatcher.errors import ConfigError, InvalidJobs
+from dispatcher.errors import ConfigError, InvalidJobs, TooLate
 from dispatcher.model.records import Receipt
-from dispatcher.pipeline.care import Care, TooLate, editable
+from dispatcher.pipeline.care import Care, editable
 from dispatcher.pipeline.clock import SystemClock
 from dispatcher.settings import Settings
 from dispatcher.spool import SqliteSpool

@@ -1,7 +1,7 @@
 """The pipeline: accept → spool → assign → batch → send → settle, one set of stages per account."""
 
 from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
-from dispatcher.pipeline.care import Care, TooLate, Withdrawal
+from dispatcher.pipeline.care import Care, Withdrawal
 from dispatcher.pipeline.clock import Clock, SystemClock
 from dispatcher.pipeline.dispatcher import RESTING, Dispatcher, as_dict
 from dispatcher.pipeline.explaining import Explanation
@@ -17,7 +17,6 @@ __all__ = [
     "FleetFiles",
     "PipelineStatus",
     "SystemClock",
-    "TooLate",
     "Withdrawal",
     "as_dict",
 ]

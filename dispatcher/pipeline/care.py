@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispatcher.errors import DispatcherError
+from dispatcher.errors import TooLate
 from dispatcher.model.records import Change, NewJob, Receipt
 from dispatcher.pipeline.by_hand import FAILED, UNSENT, edited, replay, withdraw
 from dispatcher.pipeline.clock import Clock
@@ -14,10 +14,6 @@ from dispatcher.spool import Spool
 
 ROWS_PER_WRITE = 1000
 """rows of one replay that share a transaction: those who deliver meanwhile do not wait long for it"""
-
-
-class TooLate(DispatcherError):  # noqa: N818 - named for what is wrong, as the whole tree is
-    """A request may have carried the job already, or it is through: it cannot be taken back or changed any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

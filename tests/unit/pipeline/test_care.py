@@ -8,11 +8,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from dispatcher.errors import InvalidJobs, SpoolFull
+from dispatcher.errors import InvalidJobs, SpoolFull, TooLate
 from dispatcher.model.job import read_job
 from dispatcher.model.records import IS_TEMPLATE, Change, NewJob, Receipt
 from dispatcher.model.state import State
-from dispatcher.pipeline import Care, TooLate
+from dispatcher.pipeline import Care
 from dispatcher.spool import Spool
 from tests.conformance.world import ADAPTERS, PATHS, make_world, path
 from tests.unit.pipeline.clocks import Still
