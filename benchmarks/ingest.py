@@ -1,0 +1,243 @@
+"""Taking jobs in over HTTP: durable acceptances a second and their latency, beside a handler that stores nothing.
+
+    python -m benchmarks.ingest --json
+
+The daemon, the handler, the load and the sandbox are processes of their own. Each request says `Prefer: respond-async`,
+so it is answered after the durable commit. "away": Hellotracks cannot be reached, so nothing but taking in is measured;
+"delivering": what is taken in is sent on to a sandbox in the same seconds, on the same cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from aiohttp import web
+
+from benchmarks.rows import arguments, median, report
+from benchmarks.server import DAY, sandbox
+
+CONNECTIONS = 64
+SECONDS = 8.0
+QUICK_SECONDS = 1.0
+WARM_UP_S = 1.0
+AWAY = "http://127.0.0.1:9"
+ROOT = Path(__file__).parents[1]
+
+
+class Client(asyncio.Protocol):
+    """One connection: a request, its reply, the next request, until the time is over."""
+
+    def __init__(self, load: Load, number: int) -> None:
+        self._load = load
+        self._name = f"{os.getpid()}-{number}"
+        self._sent = 0
+        self._began = 0.0
+        self._read = bytearray()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        self._read += data
+        head, found, body = bytes(self._read).partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return
+        self._read.clear()
+        now = time.perf_counter()
+        if not head.startswith(b"HTTP/1.1 2"):
+            self._load.failed += 1
+        elif now > self._load.counted_from:
+            self._load.latencies_s.append(now - self._began)
+        if now < self._load.until:
+            self._ask()
+        else:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def _ask(self) -> None:
+        self._sent += 1
+        content = self._load.body.replace(b"#KEY#", f"{self._name}-{self._sent}".encode())
+        self._began = time.perf_counter()
+        self._transport.write(self._load.head % len(content) + content)
+
+
+class Load:
+    """Many connections that ask as fast as they are answered."""
+
+    def __init__(self, url: str, *, jobs: int, seconds: float) -> None:
+        self._address = urlsplit(url)
+        self.head = (
+            b"POST /api/createjobs HTTP/1.1\r\nHost: %b\r\nAPI-Key: bench\r\nPrefer: respond-async\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %%d\r\n\r\n" % self._address.netloc.encode()
+        )
+        self.body = orjson.dumps({"data": {"jobs": [job(number) for number in range(jobs)]}})
+        self.latencies_s: list[float] = []
+        self.failed = 0
+        self._jobs = jobs
+        self._seconds = seconds
+        self.counted_from = self.until = 0.0
+
+    async def run(self) -> dict[str, Any]:
+        """Ask for some seconds; the first one is not counted."""
+        self.counted_from = time.perf_counter() + WARM_UP_S
+        self.until = self.counted_from + self._seconds
+        loop = asyncio.get_running_loop()
+        clients = []
+        for number in range(CONNECTIONS):
+            _, client = await loop.create_connection(
+                lambda number=number: Client(self, number),  # type: ignore[misc]
+                self._address.hostname or "",
+                self._address.port or 0,
+            )
+            clients.append(client.over)
+        await asyncio.gather(*clients)
+        found = sorted(self.latencies_s)
+        return {
+            "requests_per_s": len(found) / self._seconds,
+            "jobs_per_s": len(found) * self._jobs / self._seconds,
+            "p50_ms": 1e3 * found[len(found) // 2],
+            "p99_ms": 1e3 * found[len(found) * 99 // 100],
+            "failed": self.failed,
+        }
+
+
+def job(number: int) -> dict[str, Any]:
+    """A job of the usual size, about 350 bytes."""
+    return {
+        "uidSecondary": f"#KEY#-{number}",
+        "destinationName": f"Visit {number}",
+        "destinationText": "Via Roma 12, 33100 Udine",
+        "destinationLat": 46.06 + number / 9973,
+        "destinationLng": 13.23,
+        "day": DAY,
+        "windowStart": 900,
+        "windowEnd": 1100,
+        "onSiteSeconds": 1800,
+        "priority": 5,
+        "contactName": "Anna Rossi",
+        "contactPhone": "+39 0432 123456",
+        "textDispatcher": "ring twice",
+    }
+
+
+async def serve_nothing() -> None:
+    """The reference: aiohttp reads the request, decodes it, answers as many receipts, and stores nothing."""
+
+    async def create(request: web.Request) -> web.Response:
+        content = orjson.loads(await request.read())
+        receipts = [{"uidSecondary": one["uidSecondary"], "state": "accepted"} for one in content["data"]["jobs"]]
+        body = orjson.dumps({"status": 0, "jobs": receipts})
+        return web.Response(body=body, status=202, content_type="application/json")
+
+    application = web.Application(client_max_size=2**30)
+    application.add_routes([web.post("/api/createjobs", create)])
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(f"ready at http://127.0.0.1:{site.port}", flush=True)
+    await asyncio.Event().wait()
+
+
+@contextlib.contextmanager
+def served(command: list[str], **environment: str) -> Iterator[str]:
+    """Base URL of a server in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if "ready at " not in line:
+            raise RuntimeError(f"{command[0]} did not start: {line!r}")
+        yield line.partition("ready at ")[2].split(",")[0].strip()
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def daemon(base_url: str) -> Iterator[str]:
+    """A daemon with a fresh spool, without the engine, which decides only after the acknowledgement."""
+    with tempfile.TemporaryDirectory() as folder:
+        flags = ["--listen", "127.0.0.1:0", "--base-url", base_url, "--spool", f"{folder}/spool.db", "--policy", "none"]
+        with served(["dispatcher", "run", *flags], DISPATCHER_API_KEY="bench") as url:
+            yield url
+
+
+def measure(url: str, jobs: int, seconds: float) -> dict[str, Any]:
+    """The load, from a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.ingest", "--load", url, str(jobs), str(seconds)]
+    row: dict[str, Any] = orjson.loads(subprocess.check_output(command, cwd=ROOT))
+    return row
+
+
+def one_run(seconds: float) -> dict[str, dict[str, Any]]:
+    """Every row once; references and daemon take turns, so that a busy machine is busy for all."""
+    rows = {}
+    for jobs in (1, 100):
+        with served(["benchmarks.ingest", "--serve-nothing"]) as url:
+            rows[f"handler that stores nothing, {jobs} a request"] = measure(url, jobs, seconds)
+        with daemon(AWAY) as url:
+            rows[f"daemon, {jobs} a request, away"] = measure(url, jobs, seconds)
+        with sandbox() as behind, daemon(behind) as url:
+            rows[f"daemon, {jobs} a request, delivering"] = measure(url, jobs, seconds)
+    return rows
+
+
+def main() -> None:
+    parser = arguments("Taking jobs in over HTTP.")
+    parser.add_argument("--load", nargs=3, metavar=("URL", "JOBS", "SECONDS"), help="for the benchmark's own use")
+    parser.add_argument("--serve-nothing", action="store_true", help="for the benchmark's own use")
+    options = parser.parse_args()
+    if options.load:
+        url, jobs, seconds = options.load
+        found = asyncio.run(Load(url, jobs=int(jobs), seconds=float(seconds)).run())
+        sys.stdout.buffer.write(orjson.dumps(found))
+        return
+    if options.serve_nothing:
+        asyncio.run(serve_nothing())
+        return
+    runs = [one_run(QUICK_SECONDS if options.quick else SECONDS) for _ in range(options.runs)]
+    rows = [
+        {"row": name} | {figure: median([run[name][figure] for run in runs]) for figure in runs[0][name]}
+        for name in runs[0]
+    ]
+    rates: dict[str, float] = {name: median([run[name]["requests_per_s"] for run in runs]) for name in runs[0]}
+    ratios: dict[str, float | None] = {
+        f"{name} / nothing stored": rate / rates[f"handler that stores nothing, {jobs} a request"]
+        for jobs in (1, 100)
+        for name, rate in rates.items()
+        if name.startswith(f"daemon, {jobs} ")
+    }
+    report("ingest", rows, ratios, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
