@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,12 +20,30 @@ from engine.scan import count_reasons
 from engine.search import decide
 from engine.state import FOUND, Ints, Records, Words
 
+_ORDER_OF_ONE: Final = np.zeros(1, dtype=np.int64)
+_NO_REASONS: Final = np.zeros((0, REASONS), dtype=np.int64)
+
 
 def decide_batch(book: Book, jobs: Sequence[Job], *, reasons: bool) -> list[Decision]:
     """Decide jobs that have been read, in input order."""
     for key in {job.key for job in jobs if job.key is not None}:
         book.drop_key(key)
+    if len(jobs) == 1 and jobs[0].member is None and not reasons and book.settings.improve_s <= 0:
+        return [_decide_one(book, jobs[0])]
     return _Batch(book, jobs).run(reasons=reasons)
+
+
+def _decide_one(book: Book, job: Job) -> Decision:
+    """A batch of one, without what only longer ones need."""
+    handle = book.registry.new_handles(1)
+    records, needs, excluded = book.columns((job,), handle)
+    found = np.zeros(1, dtype=FOUND)
+    run_search(book, records, _ORDER_OF_ONE, _ORDER_OF_ONE, needs, excluded, found, _NO_REASONS, _NO_REASONS)
+    distance, added, start, member, row, position, _ = found[0].item()
+    if member < 0:
+        return Decision(0, job.key, None, None, None, None, None)
+    book.registry.add(handle, Entry(job.key, None, book.days.day_of[row], member))
+    return Decision(0, job.key, book.members[member].username, distance, added, position, start)
 
 
 class _Batch:
@@ -102,7 +120,7 @@ class _Batch:
 
     def _note(self, run: list[int]) -> None:
         """Enter into the registry where jobs went."""
-        day_of = {row: day for day, row in self.book.days.rows.items()}
+        day_of = self.book.days.day_of
         for i, (*_, member, row, _, _) in zip(run, self.found[run].tolist(), strict=True):
             if member >= 0:
                 self.book.registry.add(self.handle + i, Entry(self.jobs[i].key, None, day_of[row], member))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from engine.registry import Entry, Registry
 from engine.settings import EngineSettings
 from engine.state import PAST, TODAY, Records, Words
 
-KEPT_DAYS = 1
+_NO_WORDS: Final = np.zeros(0, dtype=np.uint64)
+
+KEPT_DAYS: Final = 1
 """Days that stay in memory after they have passed for everybody."""
 
 
@@ -172,7 +174,7 @@ class Book:
                 }
                 records["excluded"][i], records["excludes"][i] = len(excluded), len(out)
                 excluded += sorted(out)
-        return records, np.array(needs, dtype=np.uint64), np.array(excluded, dtype=np.uint64)
+        return records, _words(needs), _words(excluded)
 
     def row(self, day: int) -> int:
         """The row of a day YYYYMMDD, PAST when it is over for everybody."""
@@ -184,3 +186,7 @@ class Book:
     def caps(self) -> tuple[int, float]:
         """The settings' limits as the kernels take them: jobs a day, metres."""
         return self.settings.max_jobs_per_day, self.settings.max_distance_km * 1000.0
+
+
+def _words(values: list[int]) -> Words:
+    return np.array(values, dtype=np.uint64) if values else _NO_WORDS

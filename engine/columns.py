@@ -113,7 +113,7 @@ def decide_columns(book: Book, table: dict[str, Floats], keys: list[str | None] 
     run_search(book, records, order, priorities, needs, none, found, nothing, nothing)
     nobody = found["member"] < 0
     if keys is not None:
-        day_of = {row: day for day, row in book.days.rows.items()}
+        day_of = book.days.day_of
         for i in np.flatnonzero(~nobody).tolist():
             entry = Entry(keys[i], None, day_of[int(found["row"][i])], int(found["member"][i]))
             book.registry.add(first + i, entry)

@@ -28,6 +28,7 @@ class Days:
         now: Unix seconds that the rows stand for.
         today: each member's local day (ordinal), (members,).
         rows: ordinal of a day to its row.
+        day_of: the other way round.
     """
 
     def __init__(self, members: list[Member], fleet: Fleet, now: float) -> None:
@@ -41,6 +42,7 @@ class Days:
         self.now = now
         self.today, _ = fleet.clocks(now)
         self.rows: dict[int, int] = {}
+        self.day_of: dict[int, int] = {}
         self._free_rows: list[int] = [0]
         self._waiting: dict[int, list[tuple[Job, int, int]]] = {}
         self._strayed: dict[int, int] = {}
@@ -71,6 +73,7 @@ class Days:
             self.state = with_rows(self.state, 2 * have)
             self._free_rows = list(range(2 * have - 1, have - 1, -1))
         row = self.rows[day] = self._free_rows.pop()
+        self.day_of[row] = day
         self._fill(day, everybody=True)
         waiting = sorted(
             self._waiting.pop(day, []), key=lambda stop: (stop[0].number, stop[0].scheduled, stop[0].created)
@@ -159,6 +162,7 @@ class Days:
             self._waiting.pop(day, None)
             if day in self.rows:
                 row = self.rows.pop(day)
+                del self.day_of[row]
                 self._strayed.pop(row, None)
                 self._free_rows.append(row)
 

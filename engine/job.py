@@ -76,7 +76,8 @@ def read_job(index: int, job: object) -> Job:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             _refuse(index, name, f"must be a number, not {value!r}")
     spot = coordinates(lat, lng)
-    opens, closes = _window(index, job)
+    start, end = get("windowStart"), get("windowEnd")
+    opens, closes = (0.0, math.inf) if start is None and end is None else _window(index, start, end)
     worker = _name(index, "worker", get("worker"))
     receiver = None if worker else _name(index, "receiverUid", get("receiverUid"))
     day = _whole(index, "day", get("day"), 0)
@@ -85,7 +86,13 @@ def read_job(index: int, job: object) -> Job:
     priority = _whole(index, "priority", get("priority"), PRIORITY)
     if priority > 10:
         _refuse(index, "priority", f"must be 0 to 10, not {priority}")
-    skills, excluded = _custom(index, job, "skills"), _custom(index, job, "excluded_workers")
+    team, number, planned, created = get("teamId"), get("number"), get("scheduledStart"), get("tsCreated")
+    drop, pick = get("itemsToDropoff"), get("itemsToPickup")
+    skills: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    if "customFields" in job or "custom_skills" in job or "custom_excluded_workers" in job:
+        skills = tuple(sorted({fold(part) for part in _custom(index, job, "skills") if part.strip()}))
+        excluded = tuple(part.strip() for part in _custom(index, job, "excluded_workers") if part.strip())
     return Job(
         key=_key(index, get("uidSecondary")),
         uid=None,
@@ -97,15 +104,15 @@ def read_job(index: int, job: object) -> Job:
         opens_s=opens,
         closes_s=closes,
         on_site_s=_amount(index, "onSiteSeconds", get("onSiteSeconds"), ON_SITE_S),
-        drop=_amount(index, "itemsToDropoff", get("itemsToDropoff"), 0.0),
-        pick=_amount(index, "itemsToPickup", get("itemsToPickup"), 0.0),
+        drop=0.0 if drop is None else _amount(index, "itemsToDropoff", drop, 0.0),
+        pick=0.0 if pick is None else _amount(index, "itemsToPickup", pick, 0.0),
         priority=priority,
-        number=_last(_whole(index, "number", get("number"), 0, floor=None)),
-        scheduled=_last(_whole(index, "scheduledStart", get("scheduledStart"), 0, floor=None)),
-        created=_last(_whole(index, "tsCreated", get("tsCreated"), 0, floor=None)),
-        team=_whole(index, "teamId", get("teamId"), 0, floor=None),
-        skills=tuple(sorted({fold(part) for part in skills if part.strip()})),
-        excluded=tuple(part.strip() for part in excluded if part.strip()),
+        number=math.inf if number is None else _last(_whole(index, "number", number, 0, floor=None)),
+        scheduled=math.inf if planned is None else _last(_whole(index, "scheduledStart", planned, 0, floor=None)),
+        created=math.inf if created is None else _last(_whole(index, "tsCreated", created, 0, floor=None)),
+        team=0 if team is None else _whole(index, "teamId", team, 0, floor=None),
+        skills=skills,
+        excluded=excluded,
         checked_in=_given(get("tsCheckIn")),
         accepted=_given(get("tsAccepted")),
     )
@@ -164,8 +171,7 @@ def _refuse(index: int, field: str, message: str) -> NoReturn:
     raise EngineError(message, field=field, index=index)
 
 
-def _window(index: int, job: Mapping[str, Any]) -> tuple[float, float]:
-    start, end = job.get("windowStart"), job.get("windowEnd")
+def _window(index: int, start: object, end: object) -> tuple[float, float]:
     opens, closes = _clock(start, 0.0), _clock(end, math.inf)
     if opens is None:
         _refuse(index, "windowStart", f"{start!r} is no time of day HHMM")
