@@ -78,9 +78,10 @@ class EngineSettings:
             value = getattr(self, name)
             if not _number(value) or value < 0:
                 raise EngineError(f"must be 0 or above, not {value!r}", field=name)
-        cap: object = self.max_jobs_per_day
-        if isinstance(cap, bool) or not isinstance(cap, int) or cap < 0:
-            raise EngineError(f"must be a whole number, 0 or above, not {cap!r}", field="max_jobs_per_day")
+        for name in ("max_jobs_per_day", "seed"):
+            whole: object = getattr(self, name)
+            if isinstance(whole, bool) or not isinstance(whole, int) or whole < 0:
+                raise EngineError(f"must be a whole number, 0 or above, not {whole!r}", field=name)
         _texts("assignable_roles", self.assignable_roles)
         _texts("unavailable_labels", self.unavailable_labels)
         listed: object = self.member_skills

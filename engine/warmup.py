@@ -16,3 +16,5 @@ def warm() -> None:
         engine.decide([{**job, "uidSecondary": "1", "worker": "a"}, job, {**job, "teamId": 2}], reasons=True)
         engine.reasons(job)
         engine.cancel(["1"])
+    settings = EngineSettings(order="regret", improve_s=600.0)  # ends by itself long before, once compiled
+    Engine(accounts, settings=settings, now=1_767_225_600.0).decide([job, {**job, "itemsToDropoff": 0}, job])
