@@ -51,7 +51,7 @@ def key_in(body: bytes) -> str | None:
     """The key of a request that carries it in its body, as `{"auth": {"key": …}}`; None when there is none."""
     try:
         auth = _members(body).get("auth")
-        content = orjson.loads(auth) if isinstance(auth, msgspec.Raw) else auth
+        content = orjson.loads(bytes(auth)) if isinstance(auth, msgspec.Raw) else auth
     except (orjson.JSONDecodeError, InputError):
         return None
     key = content.get("key") if isinstance(content, dict) else None

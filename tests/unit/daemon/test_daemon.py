@@ -1,0 +1,213 @@
+"""The daemon in this process, where its times can be short."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from dispatcher.daemon import Daemon
+from dispatcher.daemon.connections import Connections
+from dispatcher.errors import ConfigError
+from dispatcher.sandbox import Sandbox, SandboxSettings
+from dispatcher.settings import Settings
+
+
+def job(key: str, **fields: Any) -> dict[str, Any]:
+    return {"uidSecondary": key, "destinationLat": 45.07, "destinationLng": 7.69} | fields
+
+
+def settings(tmp_path: Path, url: str, **more: Any) -> Settings:
+    plain = {"listen": "127.0.0.1:0", "spool": str(tmp_path / "spool.db"), "policy": "none", "api_key": "key"}
+    return Settings(**({**plain, "base_url": url} | more))
+
+
+async def create(http: aiohttp.ClientSession, url: str, *jobs: dict[str, Any], prefer: str = "") -> tuple[int, Any]:
+    headers = {"Prefer": prefer} if prefer else {}
+    async with http.post(f"{url}/api/createjobs", json={"data": {"jobs": jobs}}, headers=headers) as reply:
+        return reply.status, await reply.json()
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(15):
+        while not await true():  # noqa: ASYNC110 - it is asked of another process or object
+            await asyncio.sleep(0.02)
+
+
+async def test_a_denied_account_is_tried_again_and_then_nothing_was_lost(tmp_path: Path) -> None:
+    async with (
+        Sandbox(SandboxSettings(api_key="right", fleet_size=0)) as strict,
+        Daemon(settings(tmp_path, strict.url), retry_denied_s=0.5) as daemon,
+        aiohttp.ClientSession() as http,
+    ):
+
+        async def denied() -> bool:
+            async with http.get(f"{daemon.url}/readyz") as reply:
+                return reply.status == 503 and "denied" in (await reply.json())["reason"]
+
+        await create(http, daemon.url, job("A"), prefer="respond-async")
+        await until(denied)
+        status, _ = await create(http, daemon.url, job("B"))
+        assert status == 202
+        await strict.stop()
+        async with Sandbox(SandboxSettings(port=strict.port, fleet_size=0)) as sandbox:  # it takes any key
+
+            async def both_there() -> bool:
+                await asyncio.sleep(0)
+                return {"A", "B"} <= sandbox.jobs.keys()
+
+            await until(both_there)
+            assert (sandbox.created("A"), sandbox.sends("A"), sandbox.created("B")) == (1, 1, 1)
+
+
+async def test_a_held_job_is_answered_at_once(tmp_path: Path) -> None:
+    async with (
+        Sandbox(SandboxSettings(members=[])) as sandbox,
+        Daemon(settings(tmp_path, sandbox.url, policy="nearest", fallback="hold")) as daemon,
+        aiohttp.ClientSession() as http,
+    ):
+        status, document = await create(http, daemon.url, job("A"))
+    assert (status, document["jobs"][0]["state"]) == (202, "held")
+
+
+async def test_the_same_request_twice_at_once_makes_one_job_and_two_answers(tmp_path: Path) -> None:
+    async with (
+        Sandbox(SandboxSettings(fleet_size=0, latency_s=0.2)) as sandbox,
+        Daemon(settings(tmp_path, sandbox.url)) as daemon,
+        aiohttp.ClientSession() as http,
+    ):
+        answers = await asyncio.gather(*(create(http, daemon.url, job("A"), job("A")) for _ in range(5)))
+        third = await create(http, daemon.url, job("A"))
+        created = sandbox.created("A")
+        sends = sandbox.sends("A")
+    assert {status for status, _ in (*answers, third)} == {200}
+    assert len({one["id"] for _, document in (*answers, third) for one in document["jobs"]}) == 1
+    assert (created, sends) == (1, 1)
+
+
+async def test_a_client_that_goes_away_while_it_waits_harms_nobody(tmp_path: Path) -> None:
+    async with (
+        Sandbox(SandboxSettings(fleet_size=0, latency_s=0.5)) as sandbox,
+        Daemon(settings(tmp_path, sandbox.url)) as daemon,
+        aiohttp.ClientSession() as http,
+    ):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await create(http, daemon.url, job("A"))
+        status, document = await create(http, daemon.url, job("A"))
+    assert (status, document["status"]) == (200, 0)
+
+
+async def test_closing_gives_everything_back(tmp_path: Path) -> None:
+    before = asyncio.all_tasks()
+    async with Sandbox(SandboxSettings(fleet_size=0)) as sandbox:
+        for _ in range(2):  # the second one gets the spool's lock
+            async with Daemon(settings(tmp_path, sandbox.url)) as daemon, aiohttp.ClientSession() as http:
+                await create(http, daemon.url, job("A"))
+    await asyncio.sleep(0.05)
+    assert asyncio.all_tasks() == before
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", int(daemon.url.rpartition(":")[2])), timeout=5)
+
+
+async def test_an_address_that_cannot_be_listened_on_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=str(port)):
+            await Daemon(settings(tmp_path, "http://127.0.0.1:9", listen=f"127.0.0.1:{port}")).__aenter__()
+
+
+@asynccontextmanager
+async def served(connections: Connections) -> AsyncIterator[tuple[str, int]]:
+    """A server behind these connections that answers 200 to everything."""
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        connections.heard(request.protocol)
+        return web.Response(text="here")
+
+    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
+    await runner.setup()
+    assert runner.server is not None
+    connections.serve(runner.server)
+    listener = await asyncio.get_running_loop().create_server(connections, "127.0.0.1", 0)
+    sweeper = asyncio.create_task(connections.run())
+    try:
+        yield listener.sockets[0].getsockname()
+    finally:
+        sweeper.cancel()
+        listener.close()
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def connected(address: tuple[str, int]) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Ask on a connection; False when it is closed."""
+    try:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"here")
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return False
+    return True
+
+
+async def closed(reader: asyncio.StreamReader) -> bool:
+    """Whether the other side ends the connection."""
+    async with asyncio.timeout(5):
+        try:
+            return await reader.read() == b""
+        except ConnectionError:
+            return True
+
+
+async def test_a_connection_that_never_asks_is_closed_and_one_that_did_is_not() -> None:
+    async with (
+        served(Connections(most=10, silent_s=0.2)) as address,
+        connected(address) as (silent, _),
+        connected(address) as asks,
+    ):
+        assert await answered(*asks)
+        assert await closed(silent)
+        assert await answered(*asks)
+
+
+async def test_when_there_are_too_many_the_longest_silent_one_goes_for_the_next() -> None:
+    async with (
+        served(Connections(most=3, silent_s=60)) as address,
+        connected(address) as (first, _),
+        connected(address),
+        connected(address),
+    ):
+        await asyncio.sleep(0.05)
+        async with connected(address) as asks:
+            assert await answered(*asks)
+            assert await closed(first)
+
+
+async def test_when_all_are_at_work_the_newest_one_goes() -> None:
+    async with (
+        served(Connections(most=2, silent_s=60)) as address,
+        connected(address) as one,
+        connected(address) as two,
+    ):
+        assert [await answered(*one), await answered(*two)] == [True, True]
+        async with connected(address) as (newest, _):
+            assert await closed(newest)
+        assert [await answered(*one), await answered(*two)] == [True, True]
