@@ -1,0 +1,47 @@
+"""Processes are killed at every named point and at random moments; the server says whether it has everything once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from dispatcher.model.points import POINTS
+from tests.crash.campaign import Campaign, Outcome
+from tests.crash.deaths import RANDOM_MOMENT, Deaths
+from tests.crash.report import write_report
+
+LIVES = 50
+"""processes on one spool at most"""
+ROUNDS = 100
+
+
+@pytest.mark.slow
+async def test_whatever_dies_nothing_acknowledged_is_lost_or_created_twice(
+    tmp_path: Path, kills: int, seed: int, long_run: bool
+) -> None:
+    """One set comparison at the server after each spool: lost, doubled, overlapping and repeated keys are none."""
+    began = time.monotonic()
+    deaths = Deaths(kills, random.Random(seed))
+    outcomes: list[Outcome] = []
+    pairs = 2 if long_run else 1
+    for turn in range(ROUNDS):
+        campaigns = []
+        for number in range(2 * pairs):
+            folder = tmp_path / f"{turn}-{number}"
+            folder.mkdir()
+            kind = ("submit", "embed")[number % 2]
+            campaign_seed = seed * 1000 + turn * 2 * pairs + number
+            campaigns.append(Campaign(folder, kind=kind, deaths=deaths, lives=LIVES, seed=campaign_seed))
+        outcomes += await asyncio.gather(*(campaign.run() for campaign in campaigns))
+        assert all(outcome.clean for outcome in outcomes), outcomes
+        if deaths.enough:
+            break
+    assert deaths.came.total() >= kills
+    assert set(deaths.came) == {*POINTS, RANDOM_MOMENT}, "some point was never reached"
+    assert sum(outcome.jobs for outcome in outcomes) > 10 * len(outcomes)
+    if long_run:
+        write_report(deaths, outcomes, seed=seed, seconds=time.monotonic() - began)
