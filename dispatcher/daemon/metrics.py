@@ -83,16 +83,24 @@ class Meters:
             ["route", "code"],
             registry=self._registry,
         )
+        self._by_account: dict[str, tuple[Counter, Histogram]] = {}
+        self._by_route: dict[tuple[str, int], Counter] = {}
         ProcessCollector(registry=self._registry)
 
     def accepted(self, account: str, jobs: int, seconds: float) -> None:
         """A request's jobs are durable."""
-        self._accepted.labels(account).inc(jobs)
-        self._latency.labels(account).observe(seconds)
+        found = self._by_account.get(account)
+        if found is None:
+            found = self._by_account[account] = self._accepted.labels(account), self._latency.labels(account)
+        found[0].inc(jobs)
+        found[1].observe(seconds)
 
     def answered(self, route: str, code: int) -> None:
         """A request was answered."""
-        self._requests.labels(route, str(code)).inc()
+        found = self._by_route.get((route, code))
+        if found is None:
+            found = self._by_route[route, code] = self._requests.labels(route, str(code))
+        found.inc()
 
     def text(self, samples: Sequence[Sample], *, connections: int) -> bytes:
         """Everything in Prometheus' text format."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ STOPPING = "the dispatcher is stopping"
 STOPPING_S = 5.0
 """When it is worth asking again: a restart takes about so long."""
 
-_JSON = "application/json"
+_CONTENT_TYPE = "application/json"
 
 
 class Refusal(Exception):  # noqa: N818 - named for what it is
@@ -65,6 +66,12 @@ def busy(message: str, *, retry_after_s: float, close: bool = False) -> Refusal:
 
 
 def json_reply(content: Any, *, http_status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON document as a reply; bytes are taken to be JSON already."""
-    body = content if isinstance(content, bytes) else orjson.dumps(content)
-    return web.Response(body=body, status=http_status, content_type=_JSON, headers=headers)
+    """A JSON document as a reply."""
+    return web.Response(body=_json(content), status=http_status, content_type=_CONTENT_TYPE, headers=headers)
+
+
+def _json(content: Any) -> bytes:
+    try:
+        return orjson.dumps(content)
+    except orjson.JSONEncodeError:  # half a character out of a client's text, repeated in a message
+        return json.dumps(content, ensure_ascii=False).encode(errors="replace")

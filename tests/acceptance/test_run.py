@@ -170,9 +170,10 @@ def test_a_foreign_web_page_cannot_use_a_daemon_that_asks_for_no_key(tmp_path: P
 def test_bodies_that_are_no_request_are_refused(tmp_path: Path) -> None:
     deep = b'{"data":{"jobs":[{"uidSecondary":"A","x":' + b"[" * 200_000 + b"]" * 200_000 + b"}]}}"
     bad = (b"", b"nonsense", b"{}", b"[]", b'{"data":3}', b'{"data":{"jobs":3}}', b"[" * 100_000, deep, b"\xff\xfe")
+    half = b'{"data":{"jobs":[{"uidSecondary":"\\ud800","destinationLat":45,"destinationLng":7}]}}'
     nan = b'{"data":{"jobs":[{"uidSecondary":"A","destinationLat":NaN,"destinationLng":7}]}}'
     with daemon_process(tmp_path, "http://127.0.0.1:9") as daemon:
-        for body in bad:
+        for body in (*bad, half):
             answer = daemon.ask("POST", "/api/createjobs", body)
             assert (answer.status, bool(answer.document["message"])) == (400, True), body[:50]
         assert daemon.ask("POST", "/api/createjobs", nan).document["errors"][0]["field"] == "destinationLat"
