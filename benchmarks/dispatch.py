@@ -43,7 +43,8 @@ async def bare_loop(url: str, file: Path) -> int:
             jobs = [orjson.loads(line) for line in batches.pop()]
             body = orjson.dumps({"data": {"jobs": jobs}})
             async with session.post(f"{url}/api/createjobs", data=body, headers={"API-Key": "bench"}) as reply:
-                confirmed += len(orjson.loads(await reply.read())["jobs"])
+                reply_body = await reply.read()
+            confirmed += len(orjson.loads(reply_body)["jobs"])
 
     async with aiohttp.ClientSession() as session:
         await asyncio.gather(*(worker(session) for _ in range(CONCURRENCY)))

@@ -79,7 +79,8 @@ class Procrastinate:
 
             async def send_one(job: dict[str, Any]) -> None:
                 nonlocal confirmed
-                confirmed += await post(job)
+                done = await post(job)
+                confirmed += done
 
             send = app.task(name="send")(send_one)
 
@@ -114,7 +115,8 @@ class Arq:
 
             async def send(_: dict[str, Any], job: dict[str, Any]) -> None:
                 nonlocal confirmed
-                confirmed += await post(job)
+                done = await post(job)
+                confirmed += done
 
             pool = await arq.create_pool(redis)
             started = time.perf_counter()
