@@ -21,8 +21,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 WATCHED = frozenset({"/livez", "/readyz", "/metrics"})
 """Answered without a key, and while the daemon stops."""
-OWN_KEY_CHECK = frozenset({"/api/createjobs"})
-"""Its key may stand in the body."""
+OWN_KEY_CHECK = frozenset({"/api/createjobs", "/api/{action}"})
+"""Their key may stand in the body."""
 SERVER = "hellotracks-dispatcher"
 """Instead of the names and versions of what it is built on."""
 SPOOL_RETRY_S = 5.0

@@ -21,6 +21,7 @@ from dispatcher.daemon.door import Door
 from dispatcher.daemon.health import Health
 from dispatcher.daemon.jobs import Jobs
 from dispatcher.daemon.metrics import Meters
+from dispatcher.daemon.passing import PassingOn
 from dispatcher.errors import ConfigError
 from dispatcher.pipeline import Dispatcher, FleetFiles
 from dispatcher.settings import Settings
@@ -94,7 +95,7 @@ class Daemon:
                 access_log=None,
                 lingering_time=LINGER_S,
                 keepalive_timeout=KEEP_ALIVE_S,
-                shutdown_timeout=self._answer_s / 2,
+                shutdown_timeout=self._answer_s / 4,
             )
             await self._runner.setup()
             server = self._runner.server
@@ -151,11 +152,13 @@ class Daemon:
     def _application(self, desk: Desk) -> web.Application:
         health = Health(desk, meters=self._meters, settings=self._settings, connections=self._connections)
         jobs = Jobs(desk)
+        passing_on = PassingOn(desk, guard=self._guard, settings=self._settings)
         door = Door(desk, guard=self._guard, meters=self._meters, connections=self._connections)
         application = web.Application(middlewares=[web.middleware(door)], client_max_size=0)
         application.add_routes(
             [
                 web.post("/api/createjobs", CreateJobs(desk, guard=self._guard, settings=self._settings).answer),
+                web.post("/api/{action:[A-Za-z0-9_]+}", passing_on.answer),
                 web.get("/jobs", jobs.page),
                 web.get("/jobs/{key:.+}", jobs.show),
                 web.delete("/jobs/{key:.+}", jobs.take_back),

@@ -291,6 +291,15 @@ class HellotracksClient:
         considered = decoded.get("jobs")
         return Assignment(assigned, unassigned, _objects(considered) if isinstance(considered, list) else [])
 
+    async def forward(self, action: str, content: bytes) -> bytes:
+        """POST a request of somebody else's to an `/api` action. The content of the reply as it came, whatever it says.
+
+        Args:
+            action: such as "locate".
+            content: the whole body, `data` envelope included.
+        """
+        return (await self._opened().call(action, self._address.api(action), content)).body
+
     async def _list_day(self, day: int | None, sink: DaySearch | DayStops) -> None:
         data: dict[str, Any] = {"worker": "*"} if day is None else {"worker": "*", "day": day}
         try:

@@ -341,6 +341,19 @@ def test_who_waits_when_it_stops_is_answered_with_the_keys(tmp_path: Path) -> No
     assert [(answer.status, answer.document["jobs"][0]["uidSecondary"]) for answer in answers] == [(202, "A")]
 
 
+def test_clients_that_hang_do_not_hold_up_the_stop(tmp_path: Path) -> None:
+    with (
+        daemon_process(tmp_path, "http://127.0.0.1:9", "--shutdown-grace-s", "3") as daemon,
+        socket.create_connection(daemon.netloc.split(":"), timeout=20),  # type: ignore[arg-type]
+        socket.create_connection(daemon.netloc.split(":"), timeout=20) as drips,  # type: ignore[arg-type]
+    ):
+        drips.sendall(b"POST /api/createjobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        assert daemon.get("/livez").status == 200
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(timeout=3.5) == 0
+    assert daemon.log.read_text().rstrip().endswith("stopped")
+
+
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with sandbox_process("--latency", "8") as url, daemon_process(tmp_path, url) as daemon:
         daemon.create(job("A"), at_once=True)
@@ -363,6 +376,34 @@ def test_it_does_not_start_on_a_spool_or_an_address_in_use_or_open_to_all(tmp_pa
     assert "listen" in taken.err
     assert "accept_key" in open_to_all.err
     assert "Traceback" not in shared.err + taken.err + open_to_all.err
+
+
+def test_every_other_call_is_passed_on_with_the_accounts_own_key(tmp_path: Path) -> None:
+    with (
+        sandbox_process("--api-key", "test-key") as url,
+        daemon_process(tmp_path, url, DISPATCHER_ACCEPT_KEY="ours") as daemon,
+    ):
+        daemon.keys = {"API-Key": "ours"}
+        daemon.create(job("A", day=DAY))
+        found = daemon.ask("POST", "/api/getjobs", orjson.dumps({"data": {"day": DAY, "worker": "*"}}))
+        by_body = daemon.ask("POST", "/api/getaccounts", b'{"auth": {"key": "ours"}, "data": {}}', headers={})
+        unknown = daemon.ask("POST", "/api/nothing", b"{}")
+        refused = daemon.ask("POST", "/api/getjobs", b'{"data": {"day": "soon"}}')
+        damaged = daemon.ask("POST", "/api/getjobs", b"[")
+        stranger = daemon.ask("POST", "/api/getaccounts", b"{}", headers={})
+        ready = daemon.get("/readyz")
+    assert [one["uidSecondary"] for one in found.document["jobs"]] == ["A"]
+    assert (by_body.status, bool(by_body.document["accounts"])) == (200, True)
+    assert (unknown.status, damaged.status, stranger.status) == (404, 400, 401)
+    assert refused.document["status"] != 0
+    assert ready.status == 200
+
+
+def test_a_call_that_cannot_be_passed_on_says_so(tmp_path: Path) -> None:
+    with daemon_process(tmp_path, "http://127.0.0.1:9", "--accept-timeout-s", "1") as daemon:
+        answers = [daemon.ask("POST", "/api/getaccounts", b"{}") for _ in range(3)]
+    assert {answer.status for answer in answers} <= {502, 503}
+    assert all(answer.document["message"] for answer in answers)
 
 
 def test_a_full_spool_says_when_to_come_again_and_is_not_ready(tmp_path: Path) -> None:
