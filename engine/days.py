@@ -36,7 +36,7 @@ class Days:
         self.traits = Traits(members)
         self.count = len(members)
         self.capacity = max(self.count, 1)
-        self.state: State = new_state(self.capacity, self.traits.words)
+        self.state: State = new_state(self.capacity, self.traits.words, self.traits.planes)
         for i, member in enumerate(members):
             self.state.traits[i] = self.traits.of(member)
         self.now = now
@@ -194,9 +194,9 @@ class Days:
         """Bring everything of a member up to date after its columns changed."""
         member = self.fleet.members[i]
         self.traits.add(member)
-        words = self.traits.words
-        if words > self.state.traits.shape[1]:
-            self.state = with_words(self.state, words)
+        words, planes = self.traits.words, self.traits.planes
+        if words > self.state.traits.shape[1] or planes > self.state.node_room.shape[1]:
+            self.state = with_words(self.state, words, planes)
         self.state.traits[i] = self.traits.of(member)
         self.today, _ = self.fleet.clocks(self.now)
         self._today_rows = None

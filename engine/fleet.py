@@ -13,7 +13,7 @@ from engine.clock import DAY_S, wall_clock, weekday
 from engine.member import Member
 from engine.settings import EngineSettings
 from engine.sphere import set_place
-from engine.state import Words
+from engine.state import MOST_PLANES, Words
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,6 +51,11 @@ class Traits:
     def words(self) -> int:
         """64-bit words that hold all bits, one at least."""
         return len(self.bits) // 64 + 1
+
+    @property
+    def planes(self) -> int:
+        """Planes of `State.node_room`."""
+        return min(1 + len(self.bits), MOST_PLANES)
 
     def add(self, member: Member) -> None:
         """Give every trait of a member a bit."""

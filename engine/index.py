@@ -74,8 +74,10 @@ def gather_leaf(state: State, row: int, k: int) -> None:
     node.x0, node.y0, node.z0, node.x1, node.y1, node.z1 = np.inf, np.inf, np.inf, -np.inf, -np.inf, -np.inf
     node.per_m, node.early, node.free, node.drop, node.pick, node.leg_max = np.inf, np.inf, -1.0, -1.0, -1.0, 0.0
     node.fewest = 2**31 - 1
-    for c in range(COLUMNS):
-        node_room[k, c] = -1
+    planes = node_room.shape[1]
+    for plane in range(planes):
+        for c in range(COLUMNS):
+            node_room[k, plane, c] = -1
     for w in range(state.traits.shape[1]):
         state.node_traits[k, w] = np.uint64(0)
     for place in range(node.begin, node.end):
@@ -95,9 +97,13 @@ def gather_leaf(state: State, row: int, k: int) -> None:
         node.fewest = min(node.fewest, slot.n)
         drop, pick = spare(state, s)
         node.drop, node.pick = max(node.drop, drop), max(node.pick, pick)
-        mine, theirs = node_room[k], room[s]
-        for c in range(COLUMNS):
-            mine[c] = max(mine[c], theirs[c])
+        theirs = room[s]
+        for plane in range(planes):
+            if plane > 0 and not (state.traits[member, 0] >> np.uint64(plane - 1)) & np.uint64(1):
+                continue
+            mine = node_room[k, plane]
+            for c in range(COLUMNS):
+                mine[c] = max(mine[c], theirs[c])
         for w in range(state.traits.shape[1]):
             state.node_traits[k, w] |= state.traits[member, w]
 
@@ -139,12 +145,13 @@ def gather_node(state: State, first: int, k: int) -> bool:
     fewest = min(a.fewest, b.fewest)
     changed |= fewest != node.fewest
     node.fewest = fewest
-    mine, lower, upper = node_room[up], node_room[left], node_room[right]
     differing = 0
-    for c in range(COLUMNS):
-        most = lower[c] if lower[c] > upper[c] else upper[c]  # noqa: FURB136 - becomes vector instructions
-        differing += most != mine[c]
-        mine[c] = most
+    for plane in range(node_room.shape[1]):
+        mine, lower, upper = node_room[up, plane], node_room[left, plane], node_room[right, plane]
+        for c in range(COLUMNS):
+            most = max(lower[c], upper[c])
+            differing += most != mine[c]
+            mine[c] = most
     for w in range(node_traits.shape[1]):
         bits = node_traits[left, w] | node_traits[right, w]
         differing += bits != node_traits[up, w]

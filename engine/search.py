@@ -79,9 +79,18 @@ def node_away(state: State, k: int, jobs: Records, j: int) -> float:
 
 @inlined
 def node_may(
-    state: State, k: int, away: float, jobs: Records, j: int, needs: Words, max_jobs: int, first: int, last: int
+    state: State,
+    k: int,
+    away: float,
+    jobs: Records,
+    j: int,
+    needs: Words,
+    max_jobs: int,
+    plane: int,
+    first: int,
+    last: int,
 ) -> bool:
-    """Somebody below a node may be able to take the job."""
+    """Somebody below a node may be able to take the job, whose window reaches from the first to the last bucket."""
     node, job = state.nodes[k], jobs[j]
     if node.free + EPS < job.on_site + away or node.early + away > job.closes + EPS:
         return False
@@ -95,9 +104,9 @@ def node_may(
             return False
     work = min(job.on_site, float(MOST_ROOM))
     if first == 0 and last == LAST_BUCKET:
-        return bool(state.node_room[k, ANY] >= work)
+        return bool(state.node_room[k, plane, ANY] >= work)
     for c in range(first, last + 1):  # noqa: SIM110 - compiled
-        if state.node_room[k, c] >= work:
+        if state.node_room[k, plane, c] >= work:
             return True
     return False
 
@@ -152,6 +161,10 @@ def search(
         reach = 2.0 * np.sin(0.5 * max_m / RADIUS_M) + 2.0 * CHORD_MARGIN
     ties = 0
     opens, closes = bucket(job.opens), bucket(job.closes + EPS)
+    plane = 0
+    for i in range(job.need + job.needs - 1, job.need - 1, -1):
+        if needs[i] + np.uint64(1) < np.uint64(state.node_room.shape[1]):
+            plane = int(needs[i]) + 1
     stack, places = scratch.stack, scratch.places
     bounds, chords = scratch.bounds, scratch.chords
     tied, values = scratch.tied, scratch.values
@@ -170,8 +183,8 @@ def search(
             node = nodes[root + k]
             if not node.leaf:
                 near, far = 2 * k + 1, 2 * k + 2
-                near_bound = branch(state, root + near, jobs, j, needs, max_jobs, opens, closes, detour, reach)
-                far_bound = branch(state, root + far, jobs, j, needs, max_jobs, opens, closes, detour, reach)
+                near_bound = branch(state, root + near, jobs, j, needs, max_jobs, plane, opens, closes, detour, reach)
+                far_bound = branch(state, root + far, jobs, j, needs, max_jobs, plane, opens, closes, detour, reach)
                 if far_bound < near_bound or (
                     far_bound == near_bound and off_centre(nodes[root + far], job) < off_centre(nodes[root + near], job)
                 ):
@@ -255,6 +268,7 @@ def branch(
     j: int,
     needs: Words,
     max_jobs: int,
+    plane: int,
     opens: int,
     closes: int,
     detour: bool,
@@ -266,7 +280,7 @@ def branch(
     if chord > reach:
         return np.inf
     away = node_away(state, k, jobs, j)
-    if not node_may(state, k, away, jobs, j, needs, max_jobs, opens, closes):
+    if not node_may(state, k, away, jobs, j, needs, max_jobs, plane, opens, closes):
         return np.inf
     return detour_bound(away, node.leg_max, False) if detour else chord
 

@@ -103,6 +103,10 @@ ANY: Final = 63
 """Column of `State.room` with the most of all buckets."""
 
 COLUMNS: Final = 64
+
+MOST_PLANES: Final = 16
+"""Most planes of `State.node_room`: one for everybody, and one each for the first traits."""
+
 MOST_ROOM: Final = 32767
 """Room is counted in whole seconds, rounded up; this much means "or more"."""
 
@@ -121,7 +125,8 @@ class State(NamedTuple):
         rank: place of each member in the tree, -1 when it is not there, (rows * capacity,).
         points: unit vectors of the reference positions in the tree's order, (rows * capacity, 3).
         nodes: NODE, (rows * nodes_a_row,).
-        node_room: as `room`, the most of the members below, (rows * nodes_a_row, 64).
+        node_room: as `room`, the most of the members below: of all of them in plane 0, of those with trait t (a bit of
+            `traits`) in plane t + 1, for the first few traits, (rows * nodes_a_row, planes, 64).
         node_traits: bits of the members below together, (rows * nodes_a_row, words).
         trees: per row the number of nodes, (rows,).
     """
@@ -140,7 +145,7 @@ class State(NamedTuple):
     trees: Ints
 
 
-def new_state(capacity: int, words: int, *, rows: int = 1, pool: int = 1024) -> State:
+def new_state(capacity: int, words: int, planes: int, *, rows: int = 1, pool: int = 1024) -> State:
     """An empty state."""
     heap = np.full(FREE + CLASSES, -1, dtype=np.int64)
     heap[TOP] = 0
@@ -155,7 +160,7 @@ def new_state(capacity: int, words: int, *, rows: int = 1, pool: int = 1024) -> 
         rank=np.zeros(slots, dtype=np.int32),
         points=np.zeros((slots, 3)),
         nodes=np.zeros(nodes, dtype=NODE),
-        node_room=np.zeros((nodes, COLUMNS), dtype=np.int16),
+        node_room=np.zeros((nodes, planes, COLUMNS), dtype=np.int16),
         node_traits=np.zeros((nodes, words), dtype=np.uint64),
         trees=np.zeros(rows, dtype=np.int64),
     )
@@ -196,21 +201,25 @@ def with_capacity(state: State, capacity: int) -> State:
         **{name: spread(getattr(state, name)) for name in per_member},
         traits=longer(state.traits, capacity),
         nodes=np.zeros(rows * wide, dtype=NODE),
-        node_room=np.zeros((rows * wide, COLUMNS), dtype=np.int16),
+        node_room=np.zeros((rows * wide, state.node_room.shape[1], COLUMNS), dtype=np.int16),
         node_traits=np.zeros((rows * wide, state.traits.shape[1]), dtype=np.uint64),
         trees=np.zeros(rows, dtype=np.int64),
     )
 
 
-def with_words(state: State, words: int) -> State:
-    """The state with more bits per member."""
+def with_words(state: State, words: int, planes: int) -> State:
+    """The state with more bits per member; the trees must be planted anew."""
 
     def wider(array: Words) -> Words:
         grown = np.zeros((len(array), words), dtype=np.uint64)
         grown[:, : array.shape[1]] = array
         return grown
 
-    return state._replace(traits=wider(state.traits), node_traits=wider(state.node_traits))
+    return state._replace(
+        traits=wider(state.traits),
+        node_traits=wider(state.node_traits),
+        node_room=np.zeros((len(state.nodes), planes, COLUMNS), dtype=np.int16),
+    )
 
 
 def longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:

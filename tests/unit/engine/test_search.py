@@ -130,3 +130,18 @@ def test_after_a_batch_no_job_without_a_member_still_fits_somebody() -> None:
     left = [job for job, decision in zip(batch, fleet.decide(batch), strict=True) if decision.worker is None]
     assert left
     assert all(fleet.explain(job).chosen is None for job in left)
+
+
+def test_a_full_team_among_idle_ones_is_seen_as_full() -> None:
+    """Nobody of the asked team has room: the search must not try the idle members of the others, or the full ones."""
+    accounts = [
+        {"username": f"m{i}", "role": "worker", "teams": [i % 5 + 1], "location": {"lat": 48 + i / 1e4, "lng": 16.0}}
+        for i in range(500)
+    ]
+    fleet = Engine(accounts, now=SIX)
+    day = {"destinationLat": [48.01] * 100, "destinationLng": [16.0] * 100, "day": [MONDAY + 1] * 100}
+    filled = fleet.decide_columns({**day, "teamId": [1] * 100, "onSiteSeconds": [80000] * 100})
+    assert (filled.member >= 0).all()
+    refused = fleet.decide_columns({**day, "teamId": [1] * 100, "onSiteSeconds": [7200] * 100})
+    assert (refused.member < 0).all()
+    assert refused.tests.max() == 0
