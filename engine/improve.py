@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import KDTree
 
+from engine._jit import kernel
 from engine.days import Days
 from engine.deadline import Deadline
 from engine.index import settle
 from engine.moves import DONE, NO_ROOM, descend
 from engine.route import figures
 from engine.ruin import ruin_and_recreate
-from engine.state import PAST, TODAY, Ints, Records, Words
+from engine.state import PAST, TODAY, Ints, Records, State, Words
 from engine.trial import Batch, Play, new_play
 
 NEIGHBOURS: Final = 20
@@ -34,6 +35,9 @@ IDLE: Final = 4
 
 VISITS: Final = 100
 """Jobs whose moves are tried, and trials that are made, between two looks at the clock (a few milliseconds)."""
+
+MOST: Final = 20_000
+"""Most jobs of a batch that may move (the first ones), so that getting ready stays within some tenths of a second."""
 
 PATIENCE: Final = 20
 """Trials in a row without any gain, per free job, after which the improvement ends."""
@@ -75,17 +79,18 @@ def improve(  # noqa: PLR0917 - as kernels take them
     if len(placed) == 0 or deadline.passed:
         return
     batch = Batch(jobs, days.today_rows(), needs, excluded, int(jobs["handle"][0]), *caps)
-    play = _play(days, batch, found, placed, absent, seed)
-    _run(days, play, batch, absent, placed, deadline)
-    for s in np.flatnonzero(play.changed).tolist():
+    play = _play(days, batch, found, placed[:MOST], absent[:MOST], seed)
+    _run(days, play, batch, absent[:MOST], placed[:MOST], deadline)
+    changed = np.flatnonzero(play.changed)
+    for s in changed.tolist():
         settle(days.state, s)
-    absent = absent[play.where[absent] < 0]
-    if len(absent):
-        search(absent)
     moved = np.flatnonzero(play.where >= 0)
     found["row"][moved], found["member"][moved] = np.divmod(play.where[moved], days.capacity)
-    for j in np.union1d(np.union1d(taken, moved), absent[found["member"][absent] >= 0]).tolist():
-        _read_off(days, jobs, found, j)
+    absent = absent[play.where[absent] < 0]
+    if len(absent) and len(changed):
+        search(absent)
+    everybody = np.union1d(np.union1d(taken, moved), absent[found["member"][absent] >= 0])
+    read_off(days.state, jobs, found, everybody)
 
 
 def _play(  # noqa: PLR0917
@@ -106,10 +111,9 @@ def _play(  # noqa: PLR0917
         group = everybody[jobs["row"][everybody] == row]
         points = _points(jobs[group])
         other, count = _nearest(points, points, NEIGHBOURS + 1)
-        for i, j in enumerate(group):
-            neighbours = group[other[i]]
-            neighbours = neighbours[neighbours != j][:NEIGHBOURS]
-            near[j, : len(neighbours)] = neighbours
+        itself = other == np.arange(len(group))[:, None]  # not always the nearest: others may be at the same place
+        others = np.take_along_axis(other, np.argsort(itself, axis=1, kind="stable"), axis=1)[:, : count - 1]
+        near[group, : count - 1] = group[others]
         slots = np.concatenate(
             [
                 np.arange(r * days.capacity, r * days.capacity + days.count)
@@ -152,11 +156,12 @@ def _run(  # noqa: PLR0917
         idle = 0 if better else idle + done
 
 
-def _read_off(days: Days, jobs: Records, found: Records, j: int) -> None:
-    """The figures of a job that has its place, from its route as it stands."""
-    best, job = found[j], jobs[j]
-    s = int(best["row"]) * days.capacity + int(best["member"])
-    best["position"], best["start"], best["added"], distance = figures(
-        days.state.slots, days.state.stops, s, int(job["handle"])
-    )
-    best["distance"] = distance
+@kernel
+def read_off(state: State, jobs: Records, found: Records, which: Ints) -> None:
+    """The figures of jobs that have their place, from their routes as they stand."""
+    for k in range(len(which)):
+        j = which[k]
+        best = found[j]
+        s = np.int64(best.row) * len(state.traits) + best.member
+        position, start, added, distance = figures(state.slots, state.stops, s, jobs[j].handle)
+        best.position, best.start, best.added, best.distance = position, start, added, distance
