@@ -81,13 +81,12 @@ def improve(  # noqa: PLR0917 - as kernels take them
     batch = Batch(jobs, days.today_rows(), needs, excluded, int(jobs["handle"][0]), *caps)
     play = _play(days, batch, found, placed[:MOST], absent[:MOST], seed)
     _run(days, play, batch, absent[:MOST], placed[:MOST], deadline)
-    changed = np.flatnonzero(play.changed)
-    for s in changed.tolist():
+    for s in np.flatnonzero(play.changed).tolist():
         settle(days.state, s)
     moved = np.flatnonzero(play.where >= 0)
     found["row"][moved], found["member"][moved] = np.divmod(play.where[moved], days.capacity)
     absent = absent[play.where[absent] < 0]
-    if len(absent) and len(changed):
+    if len(absent):
         search(absent)
     everybody = np.union1d(np.union1d(taken, moved), absent[found["member"][absent] >= 0])
     read_off(days.state, jobs, found, everybody)
