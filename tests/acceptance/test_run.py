@@ -341,6 +341,33 @@ def test_who_waits_when_it_stops_is_answered_with_the_keys(tmp_path: Path) -> No
     assert [(answer.status, answer.document["jobs"][0]["uidSecondary"]) for answer in answers] == [(202, "A")]
 
 
+def test_while_it_stops_open_connections_are_told_to_go_elsewhere(tmp_path: Path) -> None:
+    with sandbox_process("--latency", "2") as url, daemon_process(tmp_path, url) as daemon:
+        lines = [http.client.HTTPConnection(daemon.netloc, timeout=20) for _ in range(3)]
+        for line in lines:
+            line.request("GET", "/livez")
+            assert line.getresponse().read()
+        daemon.create(job("A"), at_once=True)
+        daemon.wait_until("/jobs/A", '"sending"', timeout_s=10)
+        daemon.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        body = orjson.dumps({"data": {"jobs": [job("B")]}})
+        for line, (method, path) in zip(
+            lines, (("POST", "/api/createjobs"), ("GET", "/jobs/A"), ("GET", "/readyz")), strict=True
+        ):
+            line.request(method, path, body=body if method == "POST" else None)
+            reply = line.getresponse()
+            assert (reply.status, b"stopping" in reply.read()) == (503, True)
+            if path != "/readyz":
+                assert (reply.headers["Connection"], reply.headers["Retry-After"]) == ("close", "5")
+            line.close()
+        with pytest.raises(ConnectionRefusedError):
+            daemon.get("/livez")
+        assert daemon.process.wait(timeout=11) == 0
+        keys = get(f"{url}/sandbox/keys")["keys"]
+    assert list(keys) == ["A"]
+
+
 def test_clients_that_hang_do_not_hold_up_the_stop(tmp_path: Path) -> None:
     with (
         daemon_process(tmp_path, "http://127.0.0.1:9", "--shutdown-grace-s", "3") as daemon,

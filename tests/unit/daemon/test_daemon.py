@@ -67,6 +67,28 @@ async def test_a_denied_account_is_tried_again_and_then_nothing_was_lost(tmp_pat
             assert (sandbox.created("A"), sandbox.sends("A"), sandbox.created("B")) == (1, 1, 1)
 
 
+async def test_the_reply_names_the_member_whom_the_engine_chose(tmp_path: Path) -> None:
+    near = {
+        "uid": "ann",
+        "username": "ann@example.com",
+        "role": "worker",
+        "location": {"lat": 45.0, "lng": 7.6, "ts": 0},
+    }
+    far = near | {"uid": "bob", "username": "bob@example.com", "location": {"lat": 48.0, "lng": 7.6, "ts": 0}}
+    async with (
+        Sandbox(SandboxSettings(members=[far, near])) as sandbox,
+        Daemon(settings(tmp_path, sandbox.url, policy="nearest")) as daemon,
+        aiohttp.ClientSession() as http,
+    ):
+        status, document = await create(http, daemon.url, job("A", day=20310106))
+        async with http.get(f"{daemon.url}/jobs/A?explain=true") as reply:
+            receipt = await reply.json()
+    (created,) = document["jobs"]
+    assert (status, created["worker"], created["assigneeUsername"]) == (200, "ann@example.com", "ann@example.com")
+    assert receipt["decision"]["distance_m"] > 0
+    assert receipt["explanation"]["happened"]
+
+
 async def test_a_held_job_is_answered_at_once(tmp_path: Path) -> None:
     async with (
         Sandbox(SandboxSettings(members=[])) as sandbox,
