@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine._jit import kernel
+from engine.bounds import slot_may
 from engine.days import Days
 from engine.deadline import Deadline
 from engine.fit import best_position
@@ -24,7 +25,6 @@ from engine.index import put_in
 from engine.room import bucket
 from engine.route import EPS, reserve
 from engine.scan import count_reasons, may_take
-from engine.search import slot_may
 from engine.sphere import Floats, metres
 from engine.state import PAST, TODAY, Ints, Records, State, Words
 

@@ -10,10 +10,10 @@ import pytest
 
 import engine.batch
 from engine import Decision, Engine, EngineSettings
+from engine.bounds import slot_may
 from engine.job import read_job
 from engine.room import bucket
 from engine.scan import decide_by_scan, survey
-from engine.search import slot_may
 from engine.state import FOUND
 from tests.unit.engine.people import ALWAYS, MONDAY, SIX
 
