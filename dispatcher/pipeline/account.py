@@ -96,13 +96,14 @@ class AccountPipeline:
             connect_timeout_s=settings.connect_timeout_s,
             max_connections=settings.max_concurrency + SPARE_CONNECTIONS,
         )
+        limits = parse_limits(settings.limits)
         gate = AccountGate(
-            limits=parse_limits(settings.limits),
+            limits=limits,
             max_concurrency=settings.max_concurrency,
             now=clock.monotonic(),
             rng=rng,
         )
-        self.turnstile = Turnstile(gate, clock)
+        self.turnstile = Turnstile(gate, clock, limits=limits)
         rules = DeliveryRules(
             max_attempts=settings.max_attempts,
             request_timeout_s=settings.request_timeout_s,

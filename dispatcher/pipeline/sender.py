@@ -144,6 +144,7 @@ class Sender(Stage):
             batch = batch.without(gone)
             if not batch.jobs:
                 return
+            await self._turnstile.pace()
             if may_go(begun, now=self.clock.now()):
                 settlement, error = await self._exchange(batch)
             else:

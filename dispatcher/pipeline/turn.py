@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from dispatcher.errors import Denied, DispatcherError, NotSent, OutcomeUnknown, Rejected, Throttled
-from dispatcher.flow import AccountGate, Go
+from dispatcher.flow import AccountGate, GcraLimiter, Go, Limit
 from dispatcher.pipeline.clock import Clock
 
 LONGEST_WAIT_S = 5.0
@@ -20,8 +20,10 @@ class Turnstile:
     Every call to Hellotracks goes through it, look-ups and fleet reads too: limits are the account's.
     """
 
-    def __init__(self, gate: AccountGate, clock: Clock) -> None:
+    def __init__(self, gate: AccountGate, clock: Clock, *, limits: Iterable[Limit] = ()) -> None:
         self.gate = gate
+        self._wire = GcraLimiter(limits, clock.monotonic())
+        self._at_the_wire = asyncio.Lock()
         self._clock = clock
         self._queue = asyncio.Lock()
         self._freed = asyncio.Event()
@@ -53,6 +55,17 @@ class Turnstile:
                         await self._freed.wait()
                 except TimeoutError:
                     pass
+
+    async def pace(self) -> None:
+        """Wait, right before a request goes onto the wire, until the limits allow it there too.
+
+        `enter` spaces requests by when they were let through. What comes in between takes its time (the write of the
+        attempt): requests that were held up together would go out together.
+        """
+        async with self._at_the_wire:
+            while wait_s := self._wire.delay(now := self._clock.monotonic()):  # noqa: ASYNC110 - waits for time alone
+                await asyncio.sleep(wait_s)
+            self._wire.take(now)
 
     def leave(self, started: float, error: BaseException | None) -> None:
         """Give the slot back and tell the gate how it went."""
@@ -90,6 +103,7 @@ class Turnstile:
         """`async with turnstile.request(): await client.get_…()` with the outcome told to the gate."""
         started = await self.enter()
         try:
+            await self.pace()
             yield
         except DispatcherError as error:
             self.leave(started, error)
