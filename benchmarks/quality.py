@@ -24,6 +24,9 @@ from benchmarks.solvers import Solved, by_engine, by_ortools, by_vroom, has
 from benchmarks.vrptw import Instance, check, generate, in_minutes, read
 
 KINDS: Final = ("C1", "C2", "R1", "R2", "RC1", "RC2")
+SHORT: Final = ("C1", "R1", "RC1")
+"""The kinds of the largest instances, unless `--full`: VROOM needs minutes for each of the others."""
+
 SIZES: Final = {100: (1, 2, 3), 200: (1,), 400: (1,), 1000: (1,)}
 """Customers and the seeds of their instances."""
 
@@ -54,13 +57,14 @@ def missing() -> list[str]:
     return [name for name, package in (("ortools", "ortools"), ("vroom", "vroom")) if not has(package)]
 
 
-def generated(*, quick: bool) -> Iterable[Instance]:
+def generated(*, quick: bool, full: bool) -> Iterable[Instance]:
     """The instances of a run."""
     if quick:
         yield from (generate(kind, 100, seed=1) for kind in ("C1", "R2"))
         return
     for customers, seeds in SIZES.items():
-        yield from (generate(kind, customers, seed=seed) for kind in KINDS for seed in seeds)
+        kinds = KINDS if full or customers <= LARGE else SHORT
+        yield from (generate(kind, customers, seed=seed) for kind in kinds for seed in seeds)
 
 
 def instance_rows(instance: Instance, names: Sequence[str], runs: int) -> list[Row]:
@@ -118,6 +122,7 @@ def main() -> None:
     parser.add_argument(
         "--instance", type=Path, action="append", help="a file in Solomon's format instead of generated ones"
     )
+    parser.add_argument("--full", action="store_true", help="every kind of the largest instances too")
     parser.add_argument("--plot", type=Path, help="write the picture here (needs matplotlib)")
     parser.add_argument("--markdown", type=Path, help="write the tables here")
     parser.add_argument("--from-json", type=Path, help="measure nothing, take the document of an earlier run")
@@ -131,7 +136,9 @@ def main() -> None:
             print(f"{name} is not installed: its rows are left out (pip install '.[bench]')", file=sys.stderr)
         names = [name for name in SOLVERS if name not in absent]
         by_engine(generate("R2", 25), **REGRET, improve_s=60.0)  # compiles
-        instances = [read(path.read_text()) for path in options.instance or ()] or list(generated(quick=options.quick))
+        instances = [read(path.read_text()) for path in options.instance or ()] or list(
+            generated(quick=options.quick, full=options.full)
+        )
         runs = 1 if options.quick else options.runs
         rows = [row for instance in instances for row in instance_rows(instance, names, runs)]
         ratios = compared(rows)

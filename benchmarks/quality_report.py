@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,9 @@ COLOURS: Final = {
     "vroom": "#c2502e",
 }
 
+SHADES: Final = ("#c9d6ee", "#7fa3e0", "#2f6fde", "#c5e3d5", "#6fbf9b", "#0b8a5a")
+"""Of the cities' plans: blues for nearest, greens for least_detour, darker with each step."""
+
 
 def tables(rows: Sequence[Row]) -> str:
     """Markdown: the instances (per shape and size, means over the seeds), then the cities."""
@@ -25,7 +28,7 @@ def tables(rows: Sequence[Row]) -> str:
     routed = [row for row in rows if "solver" in row]
     solvers = list(dict.fromkeys(row["solver"] for row in routed))
     if routed:
-        parts.append(_table(["instances", "measure", *solvers], _routing(routed, solvers)))
+        parts.append(_table(["instances", *solvers], _routing(routed, solvers)))
     cities = [row for row in rows if "plan" in row]
     if cities:
         head = ["city", "plan", "placed", "road km", "km per job", "members", "seconds"]
@@ -41,25 +44,29 @@ def tables(rows: Sequence[Row]) -> str:
 
 
 def _routing(rows: Sequence[Row], solvers: Sequence[str]) -> list[list[str]]:
+    """One line per shape and size; a cell is distance · seconds, and the share placed when that is not everybody."""
+    groups: dict[tuple[int, str], dict[str, list[Row]]] = {}
+    for row in rows:
+        groups.setdefault((row["customers"], row["shape"]), {}).setdefault(row["solver"], []).append(row)
     lines = []
-    measures: tuple[tuple[str, Callable[[Row], float], Callable[[float], str]], ...] = (
-        ("placed", lambda row: row["placed"], lambda value: f"{value:,.1f}".removesuffix(".0")),
-        ("distance", lambda row: row["distance"], lambda value: f"{value:,.0f}"),
-        ("seconds", lambda row: row["solve_s"], lambda value: f"{value:.3g}"),
-    )
-    for customers in sorted({row["customers"] for row in rows}):
-        for shape in dict.fromkeys(row["shape"] for row in rows if row["customers"] == customers):
-            for name, measure, shown in measures:
-                line = [f"{shape}, {customers}", name]
-                for solver in solvers:
-                    values = [
-                        measure(row)
-                        for row in rows
-                        if (row["customers"], row["shape"], row["solver"]) == (customers, shape, solver)
-                    ]
-                    line.append(shown(sum(values) / len(values)) if values else "")
-                lines.append(line)
+    for (customers, shape), found in sorted(groups.items()):
+        cells = []
+        for solver in solvers:
+            mine = found.get(solver, [])
+            cell = f"{_mean(mine, 'distance'):,.0f} · {_seconds(_mean(mine, 'solve_s'))}" if mine else ""
+            if mine and _mean(mine, "placed") < customers:
+                cell += f" ({100 * _mean(mine, 'placed') / customers:.1f} % placed)"
+            cells.append(cell)
+        lines.append([f"{shape}, {customers}", *cells])
     return lines
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f} s" if value >= 10 else f"{value:.2g} s"
+
+
+def _mean(rows: Sequence[Row], name: str) -> float:
+    return float(sum(row[name] for row in rows) / len(rows))
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -93,6 +100,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
                 )  # fmt: skip
     left.set_xscale("log")
     left.set_yscale("symlog", linthresh=10)
+    left.set_ylim(-1, 1000)
     left.set_xlabel("seconds")
     left.set_ylabel("mean distance above the best of the run, %")
     left.set_title(
@@ -106,7 +114,9 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     for i, plan in enumerate(plans):
         bars = [next(row for row in cities if (row["row"], row["plan"]) == (name, plan)) for name in names]
         where = [k + (i - len(plans) / 2 + 0.5) * 0.14 for k in range(len(names))]
-        drawn = right.bar(where, [row["road_km"] / max(row["placed"], 1) for row in bars], width=0.13, label=plan)
+        drawn = right.bar(
+            where, [row["road_km"] / max(row["placed"], 1) for row in bars], width=0.13, label=plan, color=SHADES[i]
+        )
         for bar, row in zip(drawn, bars, strict=True):
             share = f"{100 * row['placed'] / row['jobs']:.0f}"
             right.annotate(
@@ -115,7 +125,8 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     right.set_xticks(range(len(names)), [name.capitalize() for name in names])
     right.set_ylabel("kilometres of road per visit")
     right.set_title("Home visits in four cities (on the bars: visits placed, %)", fontsize=10)
-    right.legend(fontsize=7)
+    right.set_ylim(0, 1.35 * max((row["road_km"] / max(row["placed"], 1) for row in cities), default=1.0))
+    right.legend(fontsize=7, ncols=2, loc="upper left")
     figure.tight_layout()
     figure.savefig(path)
     plt.close(figure)
