@@ -21,6 +21,7 @@ from engine.settings import EngineSettings
 if TYPE_CHECKING:
     from engine.columns import DecisionColumns
     from engine.core import Engine
+    from engine.planting import Planter, ball_tree
     from engine.warmup import warm
 
 __all__ = [
@@ -31,12 +32,20 @@ __all__ = [
     "EngineError",
     "EngineSettings",
     "Explanation",
+    "Planter",
     "Reason",
     "RouteStop",
+    "ball_tree",
     "warm",
 ]
 
-_LAZY = {"DecisionColumns": "engine.columns", "Engine": "engine.core", "warm": "engine.warmup"}
+_LAZY = {
+    "DecisionColumns": "engine.columns",
+    "Engine": "engine.core",
+    "Planter": "engine.planting",
+    "ball_tree": "engine.planting",
+    "warm": "engine.warmup",
+}
 
 
 def __getattr__(name: str) -> object:

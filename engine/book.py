@@ -14,6 +14,7 @@ from engine.fleet import Fleet
 from engine.job import Job, read_stop
 from engine.json_value import coordinates, positive
 from engine.member import Member, MemberReader, read_teams
+from engine.planting import Planter, ball_tree
 from engine.records import job_records
 from engine.registry import Entry, Registry
 from engine.settings import EngineSettings
@@ -41,6 +42,7 @@ class Book:
         company: Mapping[str, Any] | None,
         settings: EngineSettings,
         now: float,
+        planter: Planter = ball_tree,
     ) -> None:
         self.settings = settings
         self.reader = MemberReader(settings, read_teams(company))
@@ -50,7 +52,7 @@ class Book:
         self.members: list[Member] = []
         for record in accounts:
             self._read_account(record)
-        self.days = Days(self.members, Fleet(self.members, settings), now)
+        self.days = Days(self.members, Fleet(self.members, settings), now, planter)
         self.registry = Registry()
 
     def _read_account(self, record: object) -> None:

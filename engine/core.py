@@ -17,6 +17,7 @@ from engine.explain import explain_job, explain_member
 from engine.fleet import LAST_MOMENT
 from engine.job import read_job
 from engine.live import move_stop, without_holder
+from engine.planting import Planter, ball_tree
 from engine.settings import EngineSettings
 
 _DEFAULT: Final = EngineSettings()
@@ -31,6 +32,7 @@ class Engine:
         company: the `company` of a `getcompany` reply.
         settings: see `EngineSettings`.
         now: Unix seconds.
+        planter: makes the shape of the trees in place of this process's own scikit-learn, see `Planter`.
 
     Attributes:
         warnings: what was odd in the data, one line each.
@@ -48,10 +50,11 @@ class Engine:
         company: Mapping[str, Any] | None = None,
         settings: EngineSettings = _DEFAULT,
         now: float,
+        planter: Planter | None = None,
     ) -> None:
         self.settings = settings
         self._lock = threading.RLock()
-        self._book = Book(accounts, company, settings, _moment(now))
+        self._book = Book(accounts, company, settings, _moment(now), planter or ball_tree)
         self.warnings: list[str] = self._book.warnings
         self._book.add_saved(routes)
 

@@ -11,6 +11,7 @@ from engine.fleet import Fleet, Traits
 from engine.index import enter, gather_all, plant, put_in, rebuild_slots, relocate, take_out, tick
 from engine.job import Job
 from engine.member import Member
+from engine.planting import Planter
 from engine.records import job_records
 from engine.state import Ints, Records, State, new_state, with_capacity, with_pool, with_rows, with_words
 
@@ -26,13 +27,15 @@ class Days:
         fleet: the members' columns.
         traits: teams and skills as bits.
         now: Unix seconds that the rows stand for.
+        planter: makes the shape of trees.
         today: each member's local day (ordinal), (members,).
         rows: ordinal of a day to its row.
         day_of: the other way round.
     """
 
-    def __init__(self, members: list[Member], fleet: Fleet, now: float) -> None:
+    def __init__(self, members: list[Member], fleet: Fleet, now: float, planter: Planter) -> None:
         self.fleet = fleet
+        self.planter = planter
         self.traits = Traits(members)
         self.count = len(members)
         self.capacity = max(self.count, 1)
@@ -86,7 +89,7 @@ class Days:
         """Before a search: plant the trees anew whose members have strayed too far."""
         for row, count in list(self._strayed.items()):
             if count * SPREAD > self.count:
-                plant(self.state, row, self.count)
+                plant(self.state, row, self.count, self.planter)
                 del self._strayed[row]
 
     def put(self, job: Job, member: int, day: int, handle: int) -> None:
@@ -185,7 +188,7 @@ class Days:
             self.capacity += self.capacity // 4 + 8
             self.state = with_capacity(self.state, self.capacity)
             for row in self.rows.values():
-                plant(self.state, row, self.count)
+                plant(self.state, row, self.count, self.planter)
         self.count += 1
         self.fleet.append(member)
         self.refresh(self.count - 1)
@@ -204,7 +207,7 @@ class Days:
             s = row * self.capacity + i
             self.fleet.fill(self.state.slots[s : s + 1], day, self.now, np.array([i]))
             rebuild_slots(self.state, np.array([s], dtype=np.int64))
-            plant(self.state, row, self.count)
+            plant(self.state, row, self.count, self.planter)
 
     def _fill(self, day: int, *, everybody: bool) -> None:
         """Write the columns of a day into its slots, and bring those that differ up to date, with the tree."""
@@ -222,6 +225,6 @@ class Days:
         which = np.flatnonzero(changed) + begin
         rebuild_slots(self.state, which)
         if everybody or moved.any():
-            plant(self.state, row, self.count)
+            plant(self.state, row, self.count, self.planter)
         else:
             gather_all(self.state, row)

@@ -13,13 +13,14 @@ from math import cos, sin
 import numpy as np
 
 from engine._jit import inlined, kernel
+from engine.planting import Planter
 from engine.room import measure_room
 from engine.route import EPS, insert, measure, rebuild, remove, reserve, retime, sorted_position
 from engine.sphere import Floats
 from engine.state import COLUMNS, LEAF_SIZE, Ints, Records, State
 
 
-def plant(state: State, row: int, members: int) -> None:
+def plant(state: State, row: int, members: int, planter: Planter) -> None:
     """Build the tree of a row over all members with a reference position; the slots' own bounds must be up to date."""
     capacity = len(state.traits)
     begin = row * capacity
@@ -29,7 +30,7 @@ def plant(state: State, row: int, members: int) -> None:
     state.trees[row] = 0
     if len(inside) == 0:
         return
-    order, shape = _shape(np.column_stack([slots["lat"][inside], slots["lng"][inside]]))
+    order, shape = _shape(np.column_stack([slots["lat"][inside], slots["lng"][inside]]), planter)
     chosen = inside[order]
     state.order[begin : begin + len(chosen)] = chosen
     state.rank[begin + chosen] = np.arange(len(chosen))
@@ -42,15 +43,12 @@ def plant(state: State, row: int, members: int) -> None:
     gather_all(state, row)
 
 
-def _shape(places: Floats) -> tuple[Ints, Records]:
+def _shape(places: Floats, planter: Planter) -> tuple[Ints, Records]:
     """The tree over places (latitude, longitude in radians): their order in it, and its nodes."""
     if len(places) <= 2 * LEAF_SIZE:
         nodes = np.array([(0, len(places), 1)], dtype=[("idx_start", "i8"), ("idx_end", "i8"), ("is_leaf", "i8")])
         return np.arange(len(places)), nodes
-    from sklearn.neighbors import BallTree  # noqa: PLC0415 - takes a second to import, and few members do without
-
-    _, order, nodes, _ = BallTree(places, leaf_size=LEAF_SIZE, metric="haversine").get_arrays()
-    return np.asarray(order), np.asarray(nodes)
+    return planter(places, LEAF_SIZE)
 
 
 @kernel

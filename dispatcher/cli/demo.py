@@ -20,6 +20,7 @@ import click
 import orjson
 
 from dispatcher.cli.exits import NOT_ALL, OK, plain_errors
+from dispatcher.cli.memory import one_arena
 from dispatcher.errors import DispatcherError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def _demo(folder: Path, console: Console, *, count: int, size: int, visits: str 
     from dispatcher.model.state import State  # noqa: PLC0415
     from dispatcher.settings import load_settings  # noqa: PLC0415
 
+    one_arena()
     started = time.monotonic()
     day = _next_monday()
     written = _write_input(folder, count=count, size=size, visits=_visits(visits), day=day, seed=seed)

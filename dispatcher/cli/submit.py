@@ -10,6 +10,7 @@ import click
 import orjson
 
 from dispatcher.cli.exits import BAD_INPUT, NOT_ALL, OK, plain_errors, say, say_problems
+from dispatcher.cli.memory import one_arena
 from dispatcher.cli.options import setting_options, settings_from
 from dispatcher.errors import ConfigError
 from dispatcher.model.state import SETTLED, State
@@ -58,6 +59,7 @@ def submit(
     from dispatcher.cli.progress import progress_for  # noqa: PLC0415
     from dispatcher.cli.tally import FileTally  # noqa: PLC0415
 
+    one_arena()
     tally = FileTally()
     progress = progress_for(quiet=as_json)
     report = asyncio.run(

@@ -17,6 +17,7 @@ import orjson
 from dispatcher.errors import Denied, NotSent, RemoteError, Throttled
 from dispatcher.hellotracks import HellotracksClient
 from dispatcher.pipeline.clock import Clock
+from dispatcher.pipeline.nursery import Nursery
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.spool import Spool
 
@@ -109,6 +110,7 @@ class Fleet:
         self._zones: set[str] = {timezone}
         self._loaded_at = 0.0
         self._try_again_at = 0.0
+        self._nursery = Nursery()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"engine-{account}")
 
     def __repr__(self) -> str:
@@ -122,6 +124,7 @@ class Fleet:
 
     def close(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
+        self._nursery.close()
 
     async def ready(self, days: Collection[int]) -> bool:
         """See `FleetView.ready`.
@@ -245,7 +248,12 @@ class Fleet:
         from engine import Engine  # noqa: PLC0415 - see `_decide`
 
         return Engine(
-            accounts, routes=routes, company=company, settings=self._engine_settings(), now=self._engine_now()
+            accounts,
+            routes=routes,
+            company=company,
+            settings=self._engine_settings(),
+            now=self._engine_now(),
+            planter=self._nursery,
         )
 
     def _add_day(self, day: int, jobs: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,118 @@
+"""Trees are planted in a child process: scikit-learn's 110 MB and its hold of the GIL stay out of this one.
+
+The child starts with the first tree, serves until it has been idle for a while, and ends with its parent (its input
+closes).
+Where no child can be had, this process plants by itself: slower for others, never wrong.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import subprocess
+import sys
+import threading
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+_log = logging.getLogger("dispatcher.pipeline")
+
+IDLE_S = 30.0
+"""a child that has not been asked for so long ends; the next tree starts another in a second or two"""
+
+
+class Nursery:
+    """An engine's planter (`engine.Planter`) that works in a child process. Safe to call from several threads."""
+
+    def __init__(self, *, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._timer: threading.Timer | None = None
+
+    def __call__(
+        self, places: npt.NDArray[np.float64], leaf_size: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+        """See `engine.Planter`."""
+        with self._lock:
+            self._stop_timer()
+            try:
+                order, nodes = self._ask(places, leaf_size)
+            except (OSError, EOFError, ValueError) as error:
+                _log.warning("no tree from the child process, planting here: %s", repr(error))
+                self._end_child()
+                from engine import ball_tree  # noqa: PLC0415 - only when there is no other way
+
+                return ball_tree(places, leaf_size)
+            self._timer = threading.Timer(self._idle_s, self.close)
+            self._timer.daemon = True
+            self._timer.start()
+            return order, nodes
+
+    def close(self) -> None:
+        """End the child; the next tree starts another. Idempotent."""
+        with self._lock:
+            self._stop_timer()
+            self._end_child()
+
+    def _ask(self, places: npt.NDArray[np.float64], leaf_size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+        if self._child is None:
+            self._child = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        assert self._child.stdin is not None  # noqa: S101 - PIPE was asked for, here and below
+        assert self._child.stdout is not None  # noqa: S101
+        _send(self._child.stdin, places, np.array([leaf_size]))
+        order, nodes = _receive(self._child.stdout, 2)
+        if len(order) != len(places):
+            raise ValueError("a tree of another size")
+        return order, nodes
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            with child:  # closes both ends; the child reads the end of its input and goes
+                pass
+
+
+def serve(source: IO[bytes], sink: IO[bytes]) -> None:
+    """The child: trees for places until the input ends."""
+    from engine import ball_tree  # noqa: PLC0415 - the parent imports this module too
+
+    while True:
+        try:
+            places, leaf_size = _receive(source, 2)
+        except EOFError:
+            return
+        _send(sink, *ball_tree(places, int(leaf_size[0])))
+
+
+def _send(sink: IO[bytes], *arrays: npt.NDArray[Any]) -> None:
+    message = io.BytesIO()
+    for array in arrays:
+        np.save(message, array, allow_pickle=False)
+    sink.write(len(message.getbuffer()).to_bytes(8, "little") + message.getbuffer())
+    sink.flush()
+
+
+def _receive(source: IO[bytes], count: int) -> list[npt.NDArray[Any]]:
+    header = source.read(8)
+    if len(header) < 8:
+        raise EOFError("the other side has gone")
+    size = int.from_bytes(header, "little")
+    content = source.read(size)
+    if len(content) < size:
+        raise EOFError("the other side has gone")
+    message = io.BytesIO(content)
+    return [np.load(message, allow_pickle=False) for _ in range(count)]
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)
