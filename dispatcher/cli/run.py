@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dispatcher.cli.exits import plain_errors
+from dispatcher.cli.memory import one_arena
 from dispatcher.cli.options import setting_options, settings_from
 from dispatcher.errors import ConfigError
 
@@ -38,6 +39,7 @@ def run(*, log_format: LogFormat, **options: Any) -> None:
     from dispatcher.daemon import run_daemon  # noqa: PLC0415 - help stays fast
     from dispatcher.daemon.logs import log_to_stderr  # noqa: PLC0415
 
+    one_arena()
     log_to_stderr(log_format)
     run_daemon(settings, on_ready=_say_ready)
 
