@@ -13,7 +13,7 @@ from engine.batch import run_search
 from engine.book import Book
 from engine.clock import day_ordinal
 from engine.errors import EngineError
-from engine.job import ON_SITE_S, PRIORITY
+from engine.job import MOST, ON_SITE_S, PRIORITY
 from engine.registry import Entry
 from engine.sphere import set_place
 from engine.state import FOUND, JOB, TODAY, Records
@@ -84,6 +84,7 @@ def read_columns(columns: Mapping[str, Any]) -> tuple[dict[str, Floats], list[st
         _check(name, table[name] % 1 != 0, table[name])
     for name in ("onSiteSeconds", "itemsToDropoff", "itemsToPickup"):
         _check(name, table[name] < 0, table[name])
+        table[name] = np.minimum(table[name], MOST)
     for day in np.unique(table["day"]).tolist():
         if day != 0 and day_ordinal(int(day)) is None:
             _check("day", table["day"] == day, table["day"])

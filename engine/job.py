@@ -18,6 +18,10 @@ PRIORITY: Final = 5
 """Priority when a job names none (the API's own default)."""
 
 
+MOST: Final = 1e9
+"""Seconds on site and items are cut here (30 years): larger ones would swallow minutes in sums of floats."""
+
+
 class Job(NamedTuple):
     """A job or stop, in units of the rules.
 
@@ -153,9 +157,9 @@ def read_stop(record: Mapping[str, Any]) -> Job | None:
         lng=spot[1] if spot else math.nan,
         opens_s=0.0 if opens is None else opens,
         closes_s=math.inf if closes is None else closes,
-        on_site_s=float(on_site) if is_amount(on_site) else ON_SITE_S,
-        drop=positive(get("itemsToDropoff")),
-        pick=positive(get("itemsToPickup")),
+        on_site_s=min(float(on_site), MOST) if is_amount(on_site) else ON_SITE_S,
+        drop=min(positive(get("itemsToDropoff")), MOST),
+        pick=min(positive(get("itemsToPickup")), MOST),
         priority=PRIORITY,
         number=_last(number(get("number"))),
         scheduled=_last(number(get("scheduledStart"))),
@@ -211,7 +215,7 @@ def _amount(index: int, field: str, value: object, default: float) -> float:
         return default
     if not is_amount(value):
         _refuse(index, field, f"must be a number, 0 or above, not {value!r}")
-    return float(value)
+    return min(float(value), MOST)
 
 
 def _key(index: int, value: object) -> str | None:

@@ -66,7 +66,7 @@ def _note_gap(state: State, s: int, early: float, latest: float, most: float) ->
         return
     for k in range(bucket(early), bucket(latest + 0.02) + 1):
         free = min(most, latest - max(early, float(k * BUCKET_S)))
-        seconds = np.int16(min(max(math.ceil(free + 0.01), 0), MOST_ROOM))
+        seconds = np.int16(max(math.ceil(min(free + 0.01, float(MOST_ROOM))), 0))
         room[s, k] = max(room[s, k], seconds)
         room[s, ANY] = max(room[s, ANY], seconds)
 

@@ -179,3 +179,9 @@ def test_jobs_of_many_days_in_one_batch_are_each_decided_on_their_own() -> None:
     days = [0, MONDAY - 1, MONDAY, MONDAY + 1, 20260131, 20261231, 20991231]
     decisions = fleet.decide([job(0, day=day, onSiteSeconds=20000) for day in days], reasons=True)
     assert [d.worker for d in decisions] == ["ann", None, None, "ann", "ann", "ann", "ann"]
+
+
+def test_a_stop_of_absurd_length_leaves_the_time_before_it_free() -> None:
+    routes = [job(0, "x", worker="ann", onSiteSeconds=1e300, windowStart=1200)]
+    decision = engine([member("ann")], routes=routes).decide([job(0, onSiteSeconds=7200)])[0]
+    assert decision.position == 0
