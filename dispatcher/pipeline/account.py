@@ -178,6 +178,10 @@ class AccountPipeline:
             if self._stages[place].done():
                 self._stages[place] = self._run(part)
 
+    def cut_off(self) -> None:
+        """Do not wait for requests under way any longer; what became of them is looked up next time."""
+        self.sender.cut_off()
+
     async def stop(self) -> None:
         """Stop within the grace; a request that is cut off stays `sending` and is looked up next time."""
         for task in self._stages[:1]:

@@ -111,10 +111,26 @@ class Dispatcher:
         await self.close()
 
     async def close(self) -> None:
-        """Stop sending, let requests under way finish within `shutdown_grace_s`, close the spool. Idempotent."""
+        """Stop sending, let requests under way finish within `shutdown_grace_s`, close the spool. Idempotent.
+
+        Cancelled meanwhile, it cuts requests under way off at once, but still gives everything back before it ends.
+        """
         pipeline, self._pipeline = self._pipeline, None
         if pipeline is None:
             return
+        ending = asyncio.create_task(self._end(pipeline), name=f"close {self.account}")
+        cancelled: asyncio.CancelledError | None = None
+        while not ending.done():
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError as error:
+                cancelled = error
+                pipeline.cut_off()
+        ending.result()
+        if cancelled:
+            raise cancelled
+
+    async def _end(self, pipeline: AccountPipeline) -> None:
         points.reached("close.before")
         try:
             await pipeline.stop()

@@ -109,6 +109,11 @@ class Sender(Stage):
         task.add_done_callback(self._requests.discard)
         return True
 
+    def cut_off(self) -> None:
+        """Cut off the requests under way; their jobs stay `sending` in the store, as after a `drain` that was late."""
+        for task in self._requests:
+            task.cancel()
+
     async def drain(self, *, within_s: float) -> None:
         """Start no further request, let the ones under way finish for `within_s` seconds, then cut them off.
 
