@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from dispatcher.daemon.address import Address
+from dispatcher.daemon.order import LARGE_BYTES, key_in
 from dispatcher.daemon.reply import Refusal
 from dispatcher.model.secret import Secret
 
@@ -26,11 +28,6 @@ class Guard:
     def __init__(self, key: Secret) -> None:
         self._key = key.reveal().encode()
 
-    @property
-    def open(self) -> bool:
-        """True when no key is asked for."""
-        return not self._key
-
     def check(self, presented: str | None) -> None:
         """Let a key pass.
 
@@ -39,6 +36,15 @@ class Guard:
         """
         if self._key and not hmac.compare_digest(self._key, (presented or "").encode(errors="surrogateescape")):
             raise Refusal(401, "unauthorized")
+
+    async def check_body(self, body: bytes) -> None:
+        """Let a request pass that carries the key in its body instead of its header.
+
+        Raises:
+            Refusal: 401.
+        """
+        if self._key:
+            self.check(await asyncio.to_thread(key_in, body) if len(body) > LARGE_BYTES else key_in(body))
 
     def check_origin(self, request: web.BaseRequest) -> None:
         """Refuse what a web page of another site makes a browser send: without a key nothing else would stop it.

@@ -10,7 +10,7 @@ from dispatcher.daemon.access import KEY_HEADER, Guard
 from dispatcher.daemon.body import read_body
 from dispatcher.daemon.created import outcome, whereabouts
 from dispatcher.daemon.desk import Desk
-from dispatcher.daemon.order import key_in, read_order
+from dispatcher.daemon.order import LARGE_BYTES, read_order
 from dispatcher.daemon.prefer import Preference, read_preference
 from dispatcher.daemon.reply import OK, Refusal, json_reply
 from dispatcher.errors import InvalidJobs
@@ -18,8 +18,6 @@ from dispatcher.intake import InputError
 from dispatcher.model.records import SEND_ROUTE_CHANGE, NewJob
 from dispatcher.settings import Settings
 
-LARGE_BYTES = 256 * 1024
-"""A body that is larger is taken apart in a thread, so that the others do not wait for it."""
 MANY_JOBS = 500
 """A reply with more full job objects is put together in a thread."""
 
@@ -72,8 +70,8 @@ class CreateJobs:
             request, max_bytes=self._settings.max_body_bytes, timeout_s=self._settings.body_timeout_s
         )
         try:
-            if not key and not self._guard.open:
-                self._guard.check(key_in(body))
+            if not key:
+                await self._guard.check_body(body)
             if len(body) > LARGE_BYTES:
                 return await asyncio.to_thread(read_order, body, switches=self._switches)
             return read_order(body, switches=self._switches)

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Literal
 
 import msgspec
-import orjson
 
 from dispatcher.errors import FieldError, InvalidJobs
-from dispatcher.intake import InputError, read_document
+from dispatcher.intake import Document, InputError, read_document
 from dispatcher.model.job import JobReader, named
 from dispatcher.model.key import new_key
-from dispatcher.model.records import NewJob
+from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE, NewJob
 
+LARGE_BYTES = 256 * 1024
+"""A body that is larger is best taken apart in a thread, so that other requests do not wait for it."""
 _NAME = "body"
-_open = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_Switch = bool | Literal["true", "false"] | None
+
+
+class _Data(msgspec.Struct, gc=False):
+    jobs: list[msgspec.Raw]
+    autoassign: _Switch = None
+    sendRouteChange: _Switch = None  # noqa: N815 - Hellotracks' own name
+    isTemplate: _Switch = None  # noqa: N815
+
+
+class _Request(msgspec.Struct, gc=False):
+    data: _Data
+
+
+class _Signed(msgspec.Struct, gc=False):
+    auth: dict[str, Any] | None = None
+
+
+_decode_auth = msgspec.json.Decoder(_Signed).decode
+_decode = msgspec.json.Decoder(_Request).decode
 
 
 def read_order(body: bytes, *, switches: int = 0) -> list[NewJob]:
@@ -29,9 +50,7 @@ def read_order(body: bytes, *, switches: int = 0) -> list[NewJob]:
         InputError: it is not such a document.
         InvalidJobs: jobs are bad; every problem of every job is named.
     """
-    if _members(body).get("data") is None:
-        raise InputError(f'{_NAME}: expected {{"data": {{"jobs": […]}}}}')
-    document = read_document(body, name=_NAME, switches=switches)
+    document = _document(body, switches)
     read = JobReader(switches=document.switches)
     jobs: list[NewJob] = []
     problems: list[FieldError] = []
@@ -50,35 +69,36 @@ def read_order(body: bytes, *, switches: int = 0) -> list[NewJob]:
 def key_in(body: bytes) -> str | None:
     """The key of a request that carries it in its body, as `{"auth": {"key": …}}`; None when there is none."""
     try:
+        auth = _decode_auth(body).auth
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         auth = _members(body).get("auth")
-        content = orjson.loads(bytes(auth)) if isinstance(auth, msgspec.Raw) else auth
-    except (orjson.JSONDecodeError, InputError):
-        return None
-    key = content.get("key") if isinstance(content, dict) else None
+    key = auth.get("key") if isinstance(auth, dict) else None
     return key if isinstance(key, str) else None
 
 
-def _members(body: bytes) -> dict[str, Any]:
-    """The outermost object, its members not decoded; empty when the document is something else.
-
-    Raises:
-        InputError: it is nested too deep.
-    """
+def _document(body: bytes, switches: int) -> Document:
+    """The request's jobs and switches: in one step when it is as documented, else with care for what is wrong in it."""
     try:
-        return dict(_open(body))
-    except RecursionError:
-        raise InputError(f"{_NAME}: the JSON is nested too deep") from None
-    except (msgspec.DecodeError, ValueError):
-        return _tolerated(body)
+        data = _decode(body).data
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        document = read_document(body, name=_NAME, switches=switches)
+        if _members(body).get("data") is None:
+            raise InputError(f'{_NAME}: expected {{"data": {{"jobs": […]}}}}') from None
+        return document
+    for wish, bit in (
+        (data.autoassign, AUTOASSIGN),
+        (data.sendRouteChange, SEND_ROUTE_CHANGE),
+        (data.isTemplate, IS_TEMPLATE),
+    ):
+        if wish is not None:
+            switches = switches & ~bit if wish in {False, "false"} else switches | bit
+    return Document(data.jobs, switches)
 
 
-def _tolerated(body: bytes) -> dict[str, Any]:
-    """The same for a document with a NaN in it, so that the job with the NaN can be named."""
-    import json  # noqa: PLC0415 - only for bad documents
-
+def _members(body: bytes) -> dict[str, Any]:
+    """The outermost object, as Python reads it (NaN and all); empty when the document is something else."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        read_document(body, name=_NAME)  # says what is wrong, and where
         return {}
     return value if isinstance(value, dict) else {}

@@ -10,7 +10,6 @@ from aiohttp import web
 from dispatcher.daemon.access import KEY_HEADER, Guard
 from dispatcher.daemon.body import read_body
 from dispatcher.daemon.desk import Desk
-from dispatcher.daemon.order import key_in
 from dispatcher.daemon.reply import Refusal, busy
 from dispatcher.errors import Denied, DispatcherError, NotSent, OutcomeUnknown, Rejected, RemoteError, Throttled
 from dispatcher.settings import Settings
@@ -42,8 +41,8 @@ class PassingOn:
             self._guard.check(key)
         settings = self._settings
         body = await read_body(request, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
-        if not key and not self._guard.open:
-            self._guard.check(key_in(body))
+        if not key:
+            await self._guard.check_body(body)
         answer = await self._ask(request.match_info["action"], without_auth(body))
         kind = "application/json" if answer.lstrip()[:1] in {b"{", b"["} else "application/octet-stream"
         return web.Response(body=answer, content_type=kind)
