@@ -23,6 +23,7 @@ from engine.trial import (
     free_job,
     gained,
     keep,
+    lawful,
     note,
     position_of,
     put,
@@ -77,11 +78,17 @@ def relocate(state: State, play: Play, batch: Batch, j: int) -> bool:
         return False
     if gained(state, play) > EPS:
         s, position = best_place(state, play, batch, j)
-        if s >= 0 and put(state, play, batch, s, position, j) and gained(state, play) > EPS:
+        if s >= 0 and put(state, play, batch, s, position, j) and better(state, play):
             keep(play)
             return True
     restore(state, play, batch)
     return False
+
+
+@kernel
+def better(state: State, play: Play) -> bool:
+    """The trial saves travel and keeps the rules."""
+    return bool(gained(state, play) > EPS and lawful(state, play))
 
 
 @kernel
@@ -138,7 +145,7 @@ def swap(state: State, play: Play, batch: Batch, j: int) -> bool:
             and allows(state, batch, b, j)
             and enter_best(state, play, batch, a, i)
             and enter_best(state, play, batch, b, j)
-            and gained(state, play) > EPS
+            and better(state, play)
         ):
             keep(play)
             return True
@@ -206,7 +213,7 @@ def cross(state: State, play: Play, batch: Batch, j: int) -> bool:
         begin(play)
         if not note(state, play, a) or not note(state, play, b):
             continue
-        if trade_ends(state, play, batch, a, p + 1, b, q) and gained(state, play) > EPS:
+        if trade_ends(state, play, batch, a, p + 1, b, q) and better(state, play):
             keep(play)
             return True
         restore(state, play, batch)

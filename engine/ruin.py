@@ -22,6 +22,7 @@ from engine.trial import (
     free_job,
     gained,
     keep,
+    lawful,
     position_of,
     put,
     random_below,
@@ -64,7 +65,7 @@ def ruin_and_recreate(
         guests = invite(play, seed if invited else -1, wanting, left, size)
         outcome = recreate(state, play, batch, size + guests, guests)
         saved = gained(state, play)
-        if outcome > 0 or (outcome == 0 and saved >= -EPS):
+        if (outcome > 0 or (outcome == 0 and saved >= -EPS)) and lawful(state, play):
             keep(play)
             if outcome > 0 or saved > EPS:
                 better += 1

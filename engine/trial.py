@@ -66,6 +66,7 @@ class Play(NamedTuple):
         logged: slots noted in this trial, (LOGGED_SLOTS,).
         begins: first of their stops in `stops`, (LOGGED_SLOTS + 1,).
         before: their travel, seconds, (LOGGED_SLOTS,).
+        ends: the ends of their days, (LOGGED_SLOTS,).
         stops: their stops, STOP, (LOGGED_STOPS,).
         out: scratch for the jobs taken out, (jobs,).
     """
@@ -81,6 +82,7 @@ class Play(NamedTuple):
     logged: Ints
     begins: Ints
     before: Floats
+    ends: Floats
     stops: Records
     out: Ints
 
@@ -93,6 +95,7 @@ def new_play(free: Flags, where: Ints, near: Ints, spare: Ints, slots: int, seed
         free, where, near, spare, np.zeros(slots, dtype=np.bool_), np.zeros(slots, dtype=np.int64),
         np.zeros(slots, dtype=np.int64), count,
         np.zeros(LOGGED_SLOTS, dtype=np.int64), np.zeros(LOGGED_SLOTS + 1, dtype=np.int64), np.zeros(LOGGED_SLOTS),
+        np.zeros(LOGGED_SLOTS),
         np.zeros(LOGGED_STOPS, dtype=STOP), np.zeros(len(free), dtype=np.int64),
     )  # fmt: skip
 
@@ -127,6 +130,7 @@ def note(state: State, play: Play, s: int) -> bool:
     k = count[LOGGED]
     play.mark[s] = count[STAMP]
     play.logged[k], play.begins[k], play.before[k] = s, count[STOPS], travel(state, s)
+    play.ends[k] = slot.end
     for i in range(slot.n):
         play.stops[count[STOPS] + i] = state.stops[slot.offset + i]
     count[LOGGED] = k + 1
@@ -142,6 +146,29 @@ def gained(state: State, play: Play) -> float:
     for k in range(play.tally[LOGGED]):
         total += play.before[k] - travel(state, play.logged[k])
     return total
+
+
+@kernel
+def lawful(state: State, play: Play) -> bool:
+    """No stop is later than its window allows, nor a day longer than its shift, unless it was as late before the trial.
+
+    Every insertion keeps this by itself. Taking a stop out may break it where a stop without a place follows: the way that
+    was made before waiting there is then made behind it.
+    """
+    for k in range(play.tally[LOGGED]):
+        slot = state.slots[play.logged[k]]
+        if slot.end > max(slot.shift_end, play.ends[k]) + EPS:
+            return False
+        for i in range(slot.offset, slot.offset + slot.n):
+            stop = state.stops[i]
+            if stop.start > stop.closes + EPS:
+                allowed = -np.inf
+                for before in range(play.begins[k], play.begins[k + 1]):
+                    if play.stops[before].handle == stop.handle:
+                        allowed = play.stops[before].start
+                if stop.start > allowed + EPS:
+                    return False
+    return True
 
 
 @kernel

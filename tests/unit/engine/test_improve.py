@@ -126,6 +126,12 @@ def test_improved_small_worlds_keep_every_rule(first_seed: int, order: str) -> N
     assert sum(check(world, order=order)[1] for world in worlds) > 100
 
 
+@pytest.mark.parametrize("order", ["priority", "regret"])
+def test_a_stop_without_a_place_does_not_make_the_next_one_late(order: str) -> None:
+    """The way to a job was made before waiting there; without that job it comes behind, too late for a saved stop."""
+    check(seeded_world(71_315, members=(1, 8), stops=(0, 12), jobs=(4, 24)), order=order, seed=6)
+
+
 @pytest.mark.parametrize("seed", range(60_300, 60_304))
 def test_an_improved_crowded_city_keeps_every_rule(seed: int) -> None:
     """More visits than the fleet has hours for: some find a place in the room that was won."""
