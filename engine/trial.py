@@ -152,8 +152,8 @@ def gained(state: State, play: Play) -> float:
 def lawful(state: State, play: Play) -> bool:
     """No stop is later than its window allows, nor a day longer than its shift, unless it was as late before the trial.
 
-    Every insertion keeps this by itself. Taking a stop out may break it where a stop without a place follows: the way that
-    was made before waiting there is then made behind it.
+    Every insertion keeps this by itself. Taking a stop out may break it where a stop without a place follows: the way
+    that was made before waiting there is then made behind it.
     """
     for k in range(play.tally[LOGGED]):
         slot = state.slots[play.logged[k]]
