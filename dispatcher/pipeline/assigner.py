@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
 
 from dispatcher.model import points
 from dispatcher.model.records import Change, SpooledJob
@@ -71,14 +68,9 @@ class Assigner(Stage):
     async def _decide(self, jobs: Sequence[SpooledJob]) -> list[Change]:
         decisions = None
         if self._rules.engine and await self._fleet.ready({job.day for job in jobs}):
-            decisions = await self._fleet.decide([_fields(job) for job in jobs])
+            decisions = await self._fleet.decide([job.body for job in jobs])
         assignment = assign(jobs, decisions, now=self.clock.now(), rules=self._rules)
         self.tally.assigned += assignment.assigned
         self.tally.preassigned += assignment.preassigned
         self.tally.fallback += assignment.fallback
         return assignment.changes
-
-
-def _fields(job: SpooledJob) -> Mapping[str, Any]:
-    fields: dict[str, Any] = orjson.loads(job.body)
-    return fields

@@ -54,7 +54,7 @@ class Assignment:
 
 
 def assign(
-    jobs: Sequence[SpooledJob], decisions: Sequence[Found] | None, *, now: float, rules: AssignRules
+    jobs: Sequence[SpooledJob], decisions: Sequence[Found | None] | None, *, now: float, rules: AssignRules
 ) -> Assignment:
     """Turn decisions into changes.
 
@@ -62,7 +62,8 @@ def assign(
 
     Args:
         jobs: accepted or held jobs.
-        decisions: the engine's, aligned with `jobs`; None when there is no usable engine.
+        decisions: the engine's, aligned with `jobs`, None for a job that nobody takes; None when there is no usable
+            engine.
         now: Unix seconds.
         rules: see `AssignRules`.
     """
