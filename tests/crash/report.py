@@ -44,8 +44,9 @@ same spool. Then one more process ran to its end, and the server was asked what 
 | seed | {seed} |
 | Python, system, cores | {platform.python_version()}, {platform.system()}, {os.cpu_count()} |
 
-To repeat it: `.venv/bin/python -m pytest tests/crash --kills {kills} --crash-seed {seed}`. The seed fixes jobs,
-faults and the order of deaths; what exactly is under way at a death is left to the machine, as in life.
+The command: `.venv/bin/python -m pytest tests/crash --kills {deaths.wanted} --crash-seed {seed}`. The seed fixes the
+jobs and the draw of faults and deaths; four spools are at work at once, so which process meets which death, and what is
+under way then, is left to the machine.
 
 ## How
 
@@ -54,12 +55,16 @@ faults and the order of deaths; what exactly is under way at a death is left to 
   prints each key once its acceptance has returned, and never submits a job a second time: every printed key must be
   there once.
 - A process kills itself the moment it passes a named point for the first, second or third time, some of them a few
-  milliseconds later, while the request is under way. The others are killed from outside at a random moment.
+  milliseconds later, while the request is under way. The others are killed from outside at a random moment, some of
+  them before they have opened the spool.
 - The server draws these faults, for look-ups too: `{FAULTS}`.
   One job in a hundred is refused, without a word which one of the request it is.
 - The time-out is {timeout} s and the grace {grace} s, so that one life is short; a slow server is late by more than the
   first and less than both. SQLite, WAL, `synchronous=FULL`. A killed process is not a power failure: what SQLite has
   handed to the kernel survives it. For the loss of power the project relies on SQLite's own `fsync`.
+- Other than in ordinary life: retries wait half a second at most, and a job may be attempted a thousand times, because
+  a death between the write of an attempt and its request uses one up. One process in twenty-five lets the engine choose
+  the members; the others send jobs as they are.
 
 ## Where they died
 
