@@ -62,17 +62,32 @@ def test_a_third_of_all_requests_fails_and_every_good_job_is_created_once(tmp_pa
 
 @pytest.mark.slow
 async def test_limits_are_never_passed_at_the_server_and_nearly_used_up(tmp_path: Path) -> None:
-    """Measured by the arrival of every request, for the limit that binds in the long run and for short windows."""
-    await asyncio.gather(
-        keeps_limits(tmp_path / "a", "20/s, 600/min", windows={1.0: 20, 60.0: 600}, binding_per_s=10, requests=250),
-        keeps_limits(tmp_path / "b", "20/s, 150/10s", windows={1.0: 20, 10.0: 150}, binding_per_s=15, requests=375),
-        keeps_limits(tmp_path / "c", "20/s", windows={1.0: 20}, binding_per_s=20, requests=500),
-    )
+    """Measured by the arrival of every request, for the limit that binds in the long run and for short windows.
+
+    A machine that is busy with something else can only lower the use, so a low one is measured again; a window that
+    holds too much fails at once.
+    """
+    cases = [
+        ("20/s, 600/min", {1.0: 20, 60.0: 600}, 10, 250),
+        ("20/s, 150/10s", {1.0: 20, 10.0: 150}, 15, 375),
+        ("20/s", {1.0: 20}, 20, 500),
+    ]
+    for attempt in range(3):
+        folders = [tmp_path / f"{attempt}-{number}" for number in range(len(cases))]
+        used = await asyncio.gather(
+            *(
+                use_of_limits(folder, limits, windows=windows, requests=requests)
+                for folder, (limits, windows, _, requests) in zip(folders, cases, strict=True)
+            )
+        )
+        cases = [case for case, per_s in zip(cases, used, strict=True) if per_s < 0.95 * case[2]]
+        if not cases:
+            return
+    pytest.fail(f"less than 95 % used, three times: {cases}")
 
 
-async def keeps_limits(
-    folder: Path, limits: str, *, windows: dict[float, int], binding_per_s: float, requests: int
-) -> None:
+async def use_of_limits(folder: Path, limits: str, *, windows: dict[float, int], requests: int) -> float:
+    """Requests a second while there was work, after the windows were found to be kept."""
     folder.mkdir()  # noqa: ASYNC240 - nothing else waits for this loop yet
     file = write_lines(folder / "jobs.jsonl", list(generated_jobs(10 * requests, seed=2, day=DAY)))
     async with Sandbox(SandboxSettings(fleet_size=1, latency_s=0.02)) as sandbox:
@@ -87,8 +102,7 @@ async def keeps_limits(
     assert len(times) == requests
     for window_s, most in windows.items():
         assert busiest(times, window_s) <= most, f"{limits}: more than {most} in {window_s:g} s"
-    used = (len(times) - 1) / (times[-1] - times[0])
-    assert used >= 0.95 * binding_per_s, f"{limits}: {used:.2f} a second"
+    return (len(times) - 1) / (times[-1] - times[0])
 
 
 def busiest(times: Sequence[float], window_s: float) -> int:
