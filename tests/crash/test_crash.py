@@ -36,7 +36,11 @@ async def test_whatever_dies_nothing_acknowledged_is_lost_or_created_twice(
             kind = ("submit", "embed")[number % 2]
             campaign_seed = seed * 1000 + turn * 2 * pairs + number
             campaigns.append(Campaign(folder, kind=kind, deaths=deaths, lives=LIVES, seed=campaign_seed))
-        outcomes += await asyncio.gather(*(campaign.run() for campaign in campaigns))
+        ends = await asyncio.gather(*(campaign.run() for campaign in campaigns), return_exceptions=True)
+        outcomes += [end for end in ends if isinstance(end, Outcome)]
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
         assert all(outcome.clean for outcome in outcomes), outcomes
         if deaths.enough:
             break
