@@ -38,6 +38,8 @@ REFRESH_SHARE = 0.8
 NOW_STEP_S = 5.0
 """the engine's clock moves in steps, so that a stream of small batches does not restart every day route"""
 OCCUPY_JOBS = 5000
+FEW_MEMBERS = 17
+"""an engine with fewer needs no tree (twice its leaf size)"""
 
 
 class FleetView(Protocol):
@@ -230,6 +232,8 @@ class Fleet:
             async with self._turnstile.request():
                 accounts = await self._client.get_accounts()
             routes = ()
+        if len(accounts) >= FEW_MEMBERS:
+            self._nursery.prepare()
         self._zones = {self._zone, *(str(member.get("timezone") or self._zone) for member in accounts)}
         engine = await self._in_thread(partial(self._build, accounts, routes, company))
         days: set[int] = set()

@@ -12,6 +12,7 @@ import logging
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import IO, Any
 
 import numpy as np
@@ -51,6 +52,11 @@ class Nursery:
             self._timer.start()
             return order, nodes
 
+    def prepare(self) -> None:
+        """Start the child now, so that it loads what it needs while this process is busy with something else."""
+        with self._lock, suppress(OSError):  # without a child the first tree is planted here
+            self._started()
+
     def close(self) -> None:
         """End the child; the next tree starts another. Idempotent."""
         with self._lock:
@@ -58,17 +64,21 @@ class Nursery:
             self._end_child()
 
     def _ask(self, places: npt.NDArray[np.float64], leaf_size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+        child = self._started()
+        assert child.stdin is not None  # noqa: S101 - PIPE was asked for, here and below
+        assert child.stdout is not None  # noqa: S101
+        _send(child.stdin, places, np.array([leaf_size]))
+        order, nodes = _receive(child.stdout, 2)
+        if len(order) != len(places):
+            raise ValueError("a tree of another size")
+        return order, nodes
+
+    def _started(self) -> subprocess.Popen[bytes]:
         if self._child is None:
             self._child = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-        assert self._child.stdin is not None  # noqa: S101 - PIPE was asked for, here and below
-        assert self._child.stdout is not None  # noqa: S101
-        _send(self._child.stdin, places, np.array([leaf_size]))
-        order, nodes = _receive(self._child.stdout, 2)
-        if len(order) != len(places):
-            raise ValueError("a tree of another size")
-        return order, nodes
+        return self._child
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -84,6 +94,8 @@ class Nursery:
 
 def serve(source: IO[bytes], sink: IO[bytes]) -> None:
     """The child: trees for places until the input ends."""
+    import sklearn.neighbors  # noqa: F401, PLC0415 - the slow part, before anything is asked for
+
     from engine import ball_tree  # noqa: PLC0415 - the parent imports this module too
 
     while True:

@@ -58,6 +58,17 @@ def test_without_a_child_the_tree_is_planted_here(monkeypatch: pytest.MonkeyPatc
     assert (order == ball_tree(PLACES, 8)[0]).all()
 
 
+def test_a_prepared_child_is_the_one_that_serves() -> None:
+    nursery = Nursery()
+    try:
+        nursery.prepare()
+        (prepared,) = children()
+        nursery(PLACES, 8)
+        assert children() == [prepared]
+    finally:
+        nursery.close()
+
+
 def test_an_idle_child_ends() -> None:
     nursery = Nursery(idle_s=0.1)
     nursery(PLACES, 8)
