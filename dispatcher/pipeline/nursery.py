@@ -7,19 +7,21 @@ Where no child can be had, this process plants by itself: slower for others, nev
 
 from __future__ import annotations
 
-import io
 import logging
 import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatcher.planting import receive, send
+
 _log = logging.getLogger("dispatcher.pipeline")
 
+CHILD = "dispatcher.planting"
 IDLE_S = 30.0
 """a child that has not been asked for so long ends; the next tree starts another in a second or two"""
 
@@ -67,8 +69,8 @@ class Nursery:
         child = self._started()
         assert child.stdin is not None  # noqa: S101 - PIPE was asked for, here and below
         assert child.stdout is not None  # noqa: S101
-        _send(child.stdin, places, np.array([leaf_size]))
-        order, nodes = _receive(child.stdout, 2)
+        send(child.stdin, places, np.array([leaf_size]))
+        order, nodes = receive(child.stdout, 2)
         if len(order) != len(places):
             raise ValueError("a tree of another size")
         return order, nodes
@@ -76,7 +78,7 @@ class Nursery:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._child is None:
             self._child = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [sys.executable, "-m", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
         return self._child
 
@@ -88,43 +90,6 @@ class Nursery:
     def _end_child(self) -> None:
         child, self._child = self._child, None
         if child is not None:
-            with child:  # closes both ends; the child reads the end of its input and goes
+            child.terminate()  # it holds nothing; and while it still loads, its end need not be waited for
+            with child:
                 pass
-
-
-def serve(source: IO[bytes], sink: IO[bytes]) -> None:
-    """The child: trees for places until the input ends."""
-    import sklearn.neighbors  # noqa: F401, PLC0415 - the slow part, before anything is asked for
-
-    from engine import ball_tree  # noqa: PLC0415 - the parent imports this module too
-
-    while True:
-        try:
-            places, leaf_size = _receive(source, 2)
-        except EOFError:
-            return
-        _send(sink, *ball_tree(places, int(leaf_size[0])))
-
-
-def _send(sink: IO[bytes], *arrays: npt.NDArray[Any]) -> None:
-    message = io.BytesIO()
-    for array in arrays:
-        np.save(message, array, allow_pickle=False)
-    sink.write(len(message.getbuffer()).to_bytes(8, "little") + message.getbuffer())
-    sink.flush()
-
-
-def _receive(source: IO[bytes], count: int) -> list[npt.NDArray[Any]]:
-    header = source.read(8)
-    if len(header) < 8:
-        raise EOFError("the other side has gone")
-    size = int.from_bytes(header, "little")
-    content = source.read(size)
-    if len(content) < size:
-        raise EOFError("the other side has gone")
-    message = io.BytesIO(content)
-    return [np.load(message, allow_pickle=False) for _ in range(count)]
-
-
-if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -16,7 +17,7 @@ PLACES = np.radians(np.random.default_rng(1).uniform([-80, -180], [80, 180], (50
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "nursery" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "dispatcher.planting" in child.cmdline()]
 
 
 def test_the_tree_is_the_same_wherever_it_is_planted() -> None:
@@ -56,6 +57,14 @@ def test_without_a_child_the_tree_is_planted_here(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(subprocess, "Popen", no_process)
     order, _ = Nursery()(PLACES, 8)
     assert (order == ball_tree(PLACES, 8)[0]).all()
+
+
+def test_the_child_has_nothing_to_say() -> None:
+    """Standard error belongs to the command; a warning of a child would stand in every user's output."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "dispatcher.planting"], input=b"", capture_output=True, check=True, timeout=60
+    )
+    assert ended.stderr == b""
 
 
 def test_a_prepared_child_is_the_one_that_serves() -> None:
