@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -17,7 +18,12 @@ PLACES = np.radians(np.random.default_rng(1).uniform([-80, -180], [80, 180], (50
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "dispatcher.planting" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it may end while it is looked at
+            if "dispatcher.planting" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def test_the_tree_is_the_same_wherever_it_is_planted() -> None:
