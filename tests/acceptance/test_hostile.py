@@ -36,7 +36,9 @@ def delivered(folder: Path, *faults: str) -> tuple[dict[str, Any], dict[str, Any
         if number % (JOBS // POISON) == 200:
             job["destinationName"] = "POISON"
     file = write_lines(folder / "jobs.jsonl", jobs)
-    flags = ("--set", "request_timeout_s=0.7", "--set", "unknown_grace_s=0.5", *PLAIN)
+    # a busy machine adds time-outs of its own to those of the server: nothing is to be given up for them
+    attempts = ("--set", "max_attempts=100")
+    flags = ("--set", "request_timeout_s=0.7", "--set", "unknown_grace_s=0.5", *attempts, *PLAIN)
     with sandbox_process(*faults, "--slow", "0.9", "--latency", "0.005") as url:
         wish = orjson.dumps({"retry_after_s": 0.2})
         with urllib.request.urlopen(f"{url}/sandbox/faults", data=wish, timeout=10):
