@@ -210,6 +210,39 @@ def live(members: int, rounds: int) -> dict[str, Any]:
     }
 
 
+def explaining(members: int, rounds: int) -> dict[str, Any]:
+    """Decisions of an engine that is asked to explain beside one that is not: what explanations cost the others.
+
+    Two engines get the same jobs in turn, and take turns in going first; one of them explains every 20th decision.
+    The explanations' own time does not count, what they do to the decisions after them does.
+    """
+    case = Case("explanations", members, rounds, (5, 15))
+    spots, columns = world(case, 0)
+    rows = [
+        {"uidSecondary": f"k{i}", **{name: column[i].item() for name, column in columns.items()}} for i in range(rounds)
+    ]
+    quiet, asked = (Engine(accounts(spots), now=NOW) for _ in range(2))
+    took: dict[Engine, list[float]] = {quiet: [], asked: []}
+    told = []
+    for k, row in enumerate(rows):
+        for fleet in (quiet, asked) if k % 2 else (asked, quiet):
+            took[fleet].append(seconds(lambda f=fleet, batch=[row]: f.decide(batch)))  # type: ignore[misc]
+        if k % 20 == 0:
+            told.append(seconds(lambda job=row: asked.explain(job)))  # type: ignore[misc]
+    # a hundred decisions at a time, so that single outliers of either side do not decide
+    blocks = [range(first, first + 100) for first in range(100, rounds - 99, 100)]
+    ratios = [sum(took[asked][k] for k in block) / sum(took[quiet][k] for k in block) for block in blocks]
+    return {
+        "case": "explanations",
+        "members": members,
+        "decisions": rounds,
+        "explain_us": round(statistics.median(told) * 1e6, 1),
+        "decide_us": round(statistics.median(took[quiet]) * 1e6, 1),
+        "ratio": round(statistics.median(ratios), 3),
+        "at_most": 1.05,
+    }
+
+
 def growth(sizes: tuple[int, ...], runs: int) -> dict[str, Any]:
     """Cost per job at ten jobs a member, by size of the fleet."""
     cost = {}
@@ -278,6 +311,7 @@ def main() -> None:
         note(measure(smaller, runs, 50_000 // shrink))
     note(online(10_000 // shrink, 5000 // shrink))
     note(live(10_000 // shrink, 2000 // shrink))
+    note(explaining(10_000 // shrink, 5000 // shrink))
     note(growth((1000 // shrink, 10_000 // shrink, 100_000 // shrink), runs))
     note(by_hand(1000 // shrink, 10_000 // shrink))
     if options.json:
