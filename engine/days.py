@@ -14,6 +14,7 @@ from engine.member import Member
 from engine.planting import Planter
 from engine.records import job_records
 from engine.state import Ints, Records, State, new_state, with_capacity, with_pool, with_rows, with_words
+from engine.twin import twin_of
 
 SPREAD = 16
 """A tree is planted anew when one in so many of its members has left its branch."""
@@ -50,6 +51,20 @@ class Days:
         self._waiting: dict[int, list[tuple[Job, int, int]]] = {}
         self._strayed: dict[int, int] = {}
         self._today_rows: Ints | None = None
+
+    def copy(self) -> Days:
+        """The same days in arrays of their own."""
+        return twin_of(
+            self,
+            fleet=self.fleet.copy(),
+            traits=self.traits.copy(),
+            state=self.state._replace(**{name: array.copy() for name, array in self.state._asdict().items()}),
+            rows=self.rows.copy(),
+            day_of=self.day_of.copy(),
+            _free_rows=self._free_rows.copy(),
+            _waiting={day: stops.copy() for day, stops in self._waiting.items()},
+            _strayed=self._strayed.copy(),
+        )
 
     @property
     def first_today(self) -> int:

@@ -14,6 +14,7 @@ from engine.member import Member
 from engine.settings import EngineSettings
 from engine.sphere import set_place
 from engine.state import MOST_PLANES, Words
+from engine.twin import twin_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +47,10 @@ class Traits:
         self.bits: dict[tuple[str, int | str], int] = {}
         for member in members:
             self.add(member)
+
+    def copy(self) -> Traits:
+        """The same bits, to be added to apart."""
+        return twin_of(self, bits=self.bits.copy())
 
     @property
     def words(self) -> int:
@@ -99,6 +104,16 @@ class Fleet:
         for i, member in enumerate(members):
             self.members.append(member)
             self.put(i, member)
+
+    def copy(self) -> Fleet:
+        """The same members in columns of their own."""
+        return twin_of(
+            self,
+            members=self.members.copy(),
+            table=self.table.copy(),
+            _zones=self._zones.copy(),
+            _zone_numbers=self._zone_numbers.copy(),
+        )
 
     def append(self, member: Member) -> None:
         """One more member."""

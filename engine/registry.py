@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from engine.twin import twin_of
+
 
 class Entry(NamedTuple):
     """A stop's names and its place.
@@ -30,6 +32,15 @@ class Registry:
         self._by_key: dict[str, list[int]] = {}
         self._by_uid: dict[str, list[int]] = {}
         self._next = 0
+
+    def copy(self) -> Registry:
+        """The same stops in lists of their own."""
+        return twin_of(
+            self,
+            _entries=self._entries.copy(),
+            _by_key={name: handles.copy() for name, handles in self._by_key.items()},
+            _by_uid={name: handles.copy() for name, handles in self._by_uid.items()},
+        )
 
     def __len__(self) -> int:
         return len(self._entries)
