@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Denied,
         DispatcherError,
         FieldError,
+        FleetUnusable,
         InvalidJobs,
         NotSent,
         OutcomeUnknown,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     )
     from dispatcher.model.records import Receipt
     from dispatcher.model.state import SETTLED, State
-    from dispatcher.pipeline import Care, Dispatcher, Explanation, FleetFiles, PipelineStatus, Withdrawal
+    from dispatcher.pipeline import Care, Choice, Dispatcher, Explanation, FleetFiles, PipelineStatus, Withdrawal
     from dispatcher.settings import Settings, load_settings
     from dispatcher.spool import MemorySpool, Spool, SqliteSpool
 
@@ -46,6 +47,7 @@ _HOMES = {
     "Care": "dispatcher.pipeline",
     "Withdrawal": "dispatcher.pipeline",
     "Explanation": "dispatcher.pipeline",
+    "Choice": "dispatcher.pipeline",
     # what comes back
     "Receipt": "dispatcher.model.records",
     "State": "dispatcher.model.state",
@@ -62,6 +64,7 @@ _HOMES = {
     "FieldError": "dispatcher.errors",
     "InvalidJobs": "dispatcher.errors",
     "TooLate": "dispatcher.errors",
+    "FleetUnusable": "dispatcher.errors",
     "SpoolError": "dispatcher.errors",
     "SpoolUnusable": "dispatcher.errors",
     "SpoolFull": "dispatcher.errors",
@@ -76,6 +79,7 @@ _HOMES = {
 __all__ = [
     "SETTLED",
     "Care",
+    "Choice",
     "ConfigError",
     "Denied",
     "Dispatcher",
@@ -83,6 +87,7 @@ __all__ = [
     "Explanation",
     "FieldError",
     "FleetFiles",
+    "FleetUnusable",
     "InvalidJobs",
     "MemorySpool",
     "NotSent",

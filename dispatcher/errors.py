@@ -4,6 +4,7 @@ DispatcherError
 ├── ConfigError            a setting is unknown or wrong
 ├── InvalidJobs            refused here, before anything was stored
 ├── TooLate                a job cannot be taken back or changed any more
+├── FleetUnusable          nobody can say who would get a job
 ├── SpoolError             the store
 │   ├── SpoolUnusable      foreign, corrupted, newer or locked file: named and left alone
 │   └── SpoolFull          no room: nothing of this call was stored, try later
@@ -69,6 +70,10 @@ class InvalidJobs(DispatcherError):  # noqa: N818 - named for what is wrong, as 
 
 class TooLate(DispatcherError):  # noqa: N818
     """A request may have carried the job already, or it is through: it cannot be taken back or changed any more."""
+
+
+class FleetUnusable(DispatcherError):  # noqa: N818
+    """There are no members and day routes to decide on right now; jobs go the way of the fallback."""
 
 
 class SpoolError(DispatcherError):

@@ -60,6 +60,7 @@ def plan(
     settings = settings_from(options)
     at = _moment(now, settings.timezone)
     from dispatcher.intake import load_company, load_members, load_routes, read_jobs  # noqa: PLC0415 - help stays fast
+    from dispatcher.model.planned import plan_document  # noqa: PLC0415 - likewise
 
     accounts = load_members(members)
     stops = load_routes(routes) if routes else []
@@ -79,9 +80,9 @@ def plan(
     say_problems(problems, what="error", total=len(problems))
     asked = _asked(explain, keys, policy=settings.policy)
     engine = _engine(settings, accounts, stops, firm, at)
-    decisions = engine.decide(bodies, reasons=True) if engine else _undecided(bodies)
+    decisions = engine.decide(bodies, reasons=True) if engine else _kept(bodies)
     rows = [replace(d, index=i, key=k) for d, i, k in zip(decisions, indexes, keys, strict=True)]
-    document = _document(rows, problems)
+    document = plan_document(rows, problems)
     if engine and asked is not None:
         document["explanation"] = asdict(engine.explain(bodies[asked]))
     if as_json:
@@ -131,59 +132,10 @@ def _engine(
     return engine
 
 
-def _undecided(bodies: Sequence[Mapping[str, Any]]) -> list[Decision]:
-    """Without an engine jobs keep whom their caller named, or nobody."""
-    from engine import Decision  # noqa: PLC0415 - help stays fast
+def _kept(bodies: Sequence[Mapping[str, Any]]) -> list[Decision]:
+    from dispatcher.pipeline.rehearsal import kept  # noqa: PLC0415 - the pipeline takes its time to load
 
-    named = [body.get("worker") or body.get("receiverUid") or None for body in bodies]
-    return [
-        Decision(
-            index=index,
-            key=None,
-            worker=worker,
-            distance_m=None,
-            added_travel_s=None,
-            position=None,
-            start_s=None,
-            preassigned=worker is not None,
-            reasons={},
-        )
-        for index, worker in enumerate(named)
-    ]
-
-
-def _document(decisions: Sequence[Decision], problems: Sequence[FieldError]) -> dict[str, Any]:
-    rows = [_row(decision) for decision in decisions]
-    assigned = sum(row["worker"] is not None for row in rows)
-    document: dict[str, Any] = {
-        "summary": {"jobs": len(rows), "assigned": assigned, "unassigned": len(rows) - assigned},
-        "jobs": rows,
-    }
-    if problems:
-        document["summary"]["refused"] = len({problem.index for problem in problems})
-        document["errors"] = [
-            {"index": p.index, "key": p.key, "field": p.field, "message": p.message, "where": p.where} for p in problems
-        ]
-    return document
-
-
-def _row(decision: Decision) -> dict[str, Any]:
-    row: dict[str, Any] = {"index": decision.index, "key": decision.key, "worker": decision.worker}
-    if decision.worker is None:
-        row["reasons"] = {
-            code: {"count": reason.count, "example": reason.example}
-            for code, reason in (decision.reasons or {}).items()
-        }
-        return row
-    row |= {
-        "distance_m": decision.distance_m,
-        "added_travel_s": decision.added_travel_s,
-        "position": decision.position,
-        "start_s": decision.start_s,
-    }
-    if decision.preassigned:
-        row["preassigned"] = True
-    return row
+    return kept(bodies)
 
 
 def _table(document: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
 from dispatcher.pipeline.care import Care, Withdrawal
+from dispatcher.pipeline.choice import Choice
 from dispatcher.pipeline.clock import Clock, SystemClock
 from dispatcher.pipeline.dispatcher import RESTING, Dispatcher, as_dict
 from dispatcher.pipeline.explaining import Explanation
@@ -11,6 +12,7 @@ __all__ = [
     "RESTING",
     "AccountPipeline",
     "Care",
+    "Choice",
     "Clock",
     "Dispatcher",
     "Explanation",

@@ -19,14 +19,16 @@ from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE,
 from dispatcher.model.state import SETTLED, State
 from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
 from dispatcher.pipeline.care import Care
+from dispatcher.pipeline.choice import Choice, choose
 from dispatcher.pipeline.clock import Clock, SystemClock, utc_text
 from dispatcher.pipeline.explaining import Explanation, explain
-from dispatcher.pipeline.fleet import FleetFiles
+from dispatcher.pipeline.fleet import NOW_STEP_S, FleetFiles
+from dispatcher.pipeline.rehearsal import kept, rehearse
 from dispatcher.settings import Settings, load_settings
 from dispatcher.spool import Spool, open_spool
 
 if TYPE_CHECKING:
-    from engine import Reason
+    from engine import Decision, Reason
 
 ACCEPT_JOBS = 2000
 """jobs stored in one go; larger submissions take several, each durable before the next"""
@@ -297,6 +299,41 @@ class Dispatcher:
             write=pipeline.journal.write,
             accepted=pipeline.accepted,
             free=pipeline.fleet.free,
+        )
+
+    async def why(self, key: str) -> Choice | None:
+        """Why the newest version of a job is with its member, or who would get it; the nearer ones passed over.
+
+        It is told on the day routes as they stand now, without the job. None when the key is not known, or without a
+        usable fleet.
+        """
+        receipt = await self.receipt(key)
+        bodies = await self._spool.bodies(self.account, [receipt.seq]) if receipt else {}
+        if receipt is None or receipt.seq not in bodies:
+            return None
+        job, worker = orjson.loads(bodies[receipt.seq]), receipt.worker
+        return await self.pipeline.fleet.ask(lambda engine: choose(engine, job, worker))
+
+    async def plan(self, jobs: Sequence[NewJob], *, timeout_s: float) -> list[Decision]:
+        """What would be decided of these jobs right now. Stores, sends and changes nothing.
+
+        Args:
+            jobs: checked; their keys show in the decisions.
+            timeout_s: how long the fleet may take to be brought up, when it is not.
+
+        Raises:
+            FleetUnusable: there is no fleet to ask.
+            InvalidJobs: a job's field cannot be read.
+        """
+        bodies = [orjson.loads(job.body) for job in jobs]
+        if self.settings.policy == "none":
+            return kept(bodies)
+        return await rehearse(
+            self.pipeline.fleet,
+            bodies,
+            days={job.day for job in jobs},
+            now=self._clock.wall() // NOW_STEP_S * NOW_STEP_S,
+            timeout_s=timeout_s,
         )
 
     async def explain(self, key: str) -> Explanation | None:

@@ -178,6 +178,10 @@ class Fleet:
             return {}
         return await self._in_thread(partial(self.engine.reasons, job, now=self._engine_now()))
 
+    async def ask(self, question: Callable[[Engine], T]) -> T | None:
+        """Ask the engine in its thread; None without one."""
+        return await self._in_thread(partial(question, self.engine)) if self.engine else None
+
     def _give_up(self, problem: str) -> None:
         """The fleet is unusable for a while; then it is read anew."""
         self.problem = problem
