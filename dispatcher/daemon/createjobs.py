@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from dispatcher.daemon.access import KEY_HEADER, Guard
+from dispatcher.daemon.access import Guard
 from dispatcher.daemon.body import read_body
 from dispatcher.daemon.created import outcome, whereabouts
 from dispatcher.daemon.desk import Desk
@@ -26,22 +26,22 @@ class CreateJobs:
     """The handler.
 
     Args:
-        desk: where the jobs go.
-        guard: asks for the key.
-        settings: sizes and times.
+        guard: asks for the key, which says whose jobs they are.
+        settings: sizes and times of the process.
     """
 
-    def __init__(self, desk: Desk, *, guard: Guard, settings: Settings) -> None:
-        self._desk = desk
+    def __init__(self, *, guard: Guard, settings: Settings) -> None:
         self._guard = guard
         self._settings = settings
-        self._switches = SEND_ROUTE_CHANGE if settings.send_route_change else 0
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Where it answers."""
+        return [web.post("/api/createjobs", self.answer)]
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one request."""
-        jobs = await self._jobs(request)
+        desk, jobs = await self._order(request)
         preference = read_preference(request.headers.getall("Prefer", ()))
-        desk = self._desk
         with desk:
             rows = await desk.accept(jobs)
             if preference.respond_async:
@@ -50,39 +50,37 @@ class CreateJobs:
                     "jobs": [whereabouts(job.key, row.state) for job, row in zip(jobs, rows, strict=True)],
                 }
                 return json_reply(document, http_status=202, headers={"Preference-Applied": "respond-async"})
-            receipts = await desk.settle(rows, timeout_s=self._patience_s(preference))
+            receipts = await desk.settle(rows, timeout_s=_patience_s(preference, desk.settings))
         if len(jobs) > MANY_JOBS:
             http_status, document = await asyncio.to_thread(outcome, jobs, receipts)
         else:
             http_status, document = outcome(jobs, receipts)
         return json_reply(document, http_status=http_status)
 
-    async def _jobs(self, request: web.Request) -> list[NewJob]:
-        """The request's jobs.
+    async def _order(self, request: web.Request) -> tuple[Desk, list[NewJob]]:
+        """The request's jobs, and where they go.
 
         Raises:
             Refusal: 400 with every problem, 401, 408 or 413.
         """
-        key = request.headers.get(KEY_HEADER)
-        if key:
-            self._guard.check(key)
         body = await read_body(
             request, max_bytes=self._settings.max_body_bytes, timeout_s=self._settings.body_timeout_s
         )
+        desk = (await self._guard.visitor(request, body)).desk
+        switches = SEND_ROUTE_CHANGE if desk.settings.send_route_change else 0
         try:
-            if not key:
-                await self._guard.check_body(body)
             if len(body) > LARGE_BYTES:
-                return await asyncio.to_thread(read_order, body, switches=self._switches)
-            return read_order(body, switches=self._switches)
+                return desk, await asyncio.to_thread(read_order, body, switches=switches)
+            return desk, read_order(body, switches=switches)
         except InputError as error:
             raise Refusal(400, str(error)) from None
         except InvalidJobs as bad:
             raise _refused(bad) from None
 
-    def _patience_s(self, preference: Preference) -> float:
-        longest = self._settings.accept_timeout_s
-        return longest if preference.wait_s is None else min(preference.wait_s, longest)
+
+def _patience_s(preference: Preference, settings: Settings) -> float:
+    longest = settings.accept_timeout_s
+    return longest if preference.wait_s is None else min(preference.wait_s, longest)
 
 
 def _refused(bad: InvalidJobs) -> Refusal:

@@ -13,6 +13,7 @@ from dispatcher.daemon.reply import STOPPING, STOPPING_S, busy
 from dispatcher.errors import SpoolFull
 from dispatcher.model.records import Accepted, NewJob, Receipt
 from dispatcher.pipeline import Dispatcher
+from dispatcher.settings import Settings
 
 
 class Desk:
@@ -41,6 +42,11 @@ class Desk:
         self._meters = meters
         self._full = ""
         self._full_until = 0.0
+
+    @property
+    def settings(self) -> Settings:
+        """The account's settings as they are now."""
+        return self.dispatcher.settings
 
     @property
     def problem(self) -> str:

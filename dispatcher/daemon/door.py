@@ -8,9 +8,9 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from dispatcher.daemon.access import KEY_HEADER, Guard
+from dispatcher.daemon.access import KEY_HEADER, Guard, account_in, let_in
+from dispatcher.daemon.accounts import Accounts
 from dispatcher.daemon.connections import Connections
-from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.metrics import Meters
 from dispatcher.daemon.reply import STOPPING, STOPPING_S, Refusal, busy
 from dispatcher.errors import SpoolError, SpoolFull
@@ -23,6 +23,8 @@ WATCHED = frozenset({"/livez", "/readyz", "/metrics"})
 """Answered without a key, and while the daemon stops."""
 OWN_KEY_CHECK = frozenset({"/api/createjobs", "/api/{action}"})
 """Their key may stand in the body."""
+OWN_ACCESS: frozenset[str] = frozenset()
+"""Routes, in aiohttp's canonical form, that look after who may come in and to which account by themselves."""
 SERVER = "hellotracks-dispatcher"
 """Instead of the names and versions of what it is built on."""
 SPOOL_RETRY_S = 5.0
@@ -32,14 +34,14 @@ class Door:
     """The middleware.
 
     Args:
-        desk: says whether the daemon stops.
-        guard: asks for the key.
+        accounts: say whether the daemon stops.
+        guard: asks for the key, which says to which account a request goes.
         meters: where answers are counted.
         connections: told that a connection has brought a request.
     """
 
-    def __init__(self, desk: Desk, *, guard: Guard, meters: Meters, connections: Connections) -> None:
-        self._desk = desk
+    def __init__(self, accounts: Accounts, *, guard: Guard, meters: Meters, connections: Connections) -> None:
+        self._accounts = accounts
         self._guard = guard
         self._meters = meters
         self._connections = connections
@@ -69,7 +71,7 @@ class Door:
             return busy(str(full), retry_after_s=full.retry_after_s).response()
         except SpoolError as error:
             _log.error("%s %s: %s", request.method, path, error)
-            stopping = self._desk.stopping
+            stopping = self._accounts.stopping
             message = STOPPING if stopping else "the spool cannot be used right now"
             return busy(message, retry_after_s=SPOOL_RETRY_S, close=stopping).response()
         except ConnectionError:
@@ -79,8 +81,12 @@ class Door:
             return Refusal(500, "the dispatcher failed; see its log").response()
 
     def _check(self, request: web.Request, path: str) -> None:
-        if self._desk.stopping:
+        if self._accounts.stopping:
             raise busy(STOPPING, retry_after_s=STOPPING_S, close=True)
-        self._guard.check_origin(request)
-        if path not in OWN_KEY_CHECK:
-            self._guard.check(request.headers.get(KEY_HEADER))
+        if path in OWN_ACCESS:
+            return
+        guard = self._guard
+        guard.check_origin(request)
+        key = request.headers.get(KEY_HEADER)
+        if key or not guard.asks or path not in OWN_KEY_CHECK:
+            let_in(request, guard.admit(key, account=account_in(request)))

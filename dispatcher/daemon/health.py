@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -21,48 +22,62 @@ class Health:
     """The handlers.
 
     Args:
-        desk: whose state is told.
+        desks: whose state is told.
         meters: what was counted.
         settings: the spool's limits.
         connections: counted.
     """
 
-    def __init__(self, desk: Desk, *, meters: Meters, settings: Settings, connections: Connections) -> None:
-        self._desk = desk
+    def __init__(
+        self, desks: Mapping[str, Desk], *, meters: Meters, settings: Settings, connections: Connections
+    ) -> None:
+        self._desks = desks
         self._meters = meters
         self._settings = settings
         self._connections = connections
         self._folder = None if settings.spool in MEMORY else Path(settings.spool).absolute().parent
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Where they answer."""
+        return [web.get("/livez", self.live), web.get("/readyz", self.ready), web.get("/metrics", self.metrics)]
 
     async def live(self, _: web.Request) -> web.Response:
         """200: the event loop runs."""
         return json_reply({"status": "live"})
 
     async def ready(self, _: web.Request) -> web.Response:
-        """200: jobs are taken and sent; 503 with the reason otherwise."""
-        reason = await self._reason()
-        if reason:
-            return json_reply({"status": "not ready", "reason": reason}, http_status=503)
-        return json_reply({"status": "ready"})
+        """200: an account takes jobs and sends them; 503 with the reason when none does. Each account's state is told.
+
+        One broken account does not take the daemon out of service for the others.
+        """
+        reasons = {name: await self._reason(desk) for name, desk in tuple(self._desks.items())}
+        accounts = {name: {"ready": not reason, "reason": reason} for name, reason in reasons.items()}
+        if all(reasons.values()):
+            reason = next(iter(reasons.values()), STOPPING)
+            return json_reply({"status": "not ready", "reason": reason, "accounts": accounts}, http_status=503)
+        return json_reply({"status": "ready", "accounts": accounts})
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus' text format."""
-        one = await sample(self._desk.dispatcher, problem=await self._reason())
-        body = self._meters.text([one], connections=self._connections.count)
+        samples = [
+            await sample(desk.dispatcher, problem=await self._reason(desk)) for desk in tuple(self._desks.values())
+        ]
+        body = self._meters.text(samples, connections=self._connections.count)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
-    async def _reason(self) -> str:
-        desk, settings = self._desk, self._settings
+    async def _reason(self, desk: Desk) -> str:
+        """Why an account is not ready, "" when it is."""
         if desk.stopping:
             return STOPPING
         if desk.problem:
             return desk.problem
         counts = await desk.dispatcher.counts()
         unsettled = sum(counts[state] for state in UNSETTLED)
-        if unsettled >= settings.spool_max_rows:
+        if unsettled >= desk.settings.spool_max_rows:
             return f"the spool is full: {unsettled} unsettled jobs"
-        if self._folder is not None and settings.spool_min_free_bytes:
+        floor = self._settings.spool_min_free_bytes
+        if self._folder is not None and floor:
             free = shutil.disk_usage(self._folder).free
-            if free < settings.spool_min_free_bytes:
-                return f"the spool's disk has {free} bytes free, the floor is {settings.spool_min_free_bytes}"
+            if free < floor:
+                return f"the spool's disk has {free} bytes free, the floor is {floor}"
         return ""

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from dispatcher.daemon.access import desk_of
 from dispatcher.daemon.created import receipt_path
-from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.reply import Refusal, json_reply
 from dispatcher.model.records import Receipt
 from dispatcher.model.state import State
@@ -20,19 +20,20 @@ _HIGHEST_SEQ = 2**63 - 1
 
 
 class Jobs:
-    """The handlers.
+    """The handlers. A request is about the account that its key opens."""
 
-    Args:
-        desk: whose jobs.
-    """
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Where they answer."""
+        return [
+            web.get("/jobs", self.page),
+            web.get("/jobs/{key:.+}", self.show),
+            web.delete("/jobs/{key:.+}", self.take_back),
+        ]
 
     async def show(self, request: web.Request) -> web.Response:
         """`GET /jobs/{key}`: the newest version of a job; with `?explain=true` why it is where it is."""
         key = request.match_info["key"]
-        dispatcher = self._desk.dispatcher
+        dispatcher = desk_of(request).dispatcher
         if request.query.get("explain", "").lower() in {"1", "true", "yes"}:
             explanation = await dispatcher.explain(key)
             if explanation is None:
@@ -52,7 +53,7 @@ class Jobs:
         states = [_state(name.strip()) for name in names if name.strip()]
         after = _whole(query.get("after", "0"), "after", low=0, high=_HIGHEST_SEQ)
         limit = _whole(query.get("limit", str(DEFAULT_ROWS)), "limit", low=1, high=MOST_ROWS)
-        rows = await self._desk.dispatcher.page(states=states, after_seq=after, limit=limit)
+        rows = await desk_of(request).dispatcher.page(states=states, after_seq=after, limit=limit)
         return json_reply(
             {"jobs": [_document(row) for row in rows], "next": rows[-1].seq if len(rows) == limit else None}
         )
@@ -60,14 +61,15 @@ class Jobs:
     async def take_back(self, request: web.Request) -> web.Response:
         """`DELETE /jobs/{key}`: a job that was not sent never will be. 409 when it may be at the server already."""
         key = request.match_info["key"]
-        withdrawal = await self._desk.dispatcher.care.delete(key)
+        dispatcher = desk_of(request).dispatcher
+        withdrawal = await dispatcher.care.delete(key)
         withdrawn, left = ([_document(row) for row in rows] for rows in (withdrawal.withdrawn, withdrawal.left))
         if left:
             states = ", ".join(f"version {row.version} is {row.state}" for row in withdrawal.left)
             raise Refusal(
                 409, f"{key} cannot be taken back whole: {states}", extra={"withdrawn": withdrawn, "left": left}
             )
-        if not withdrawn and await self._desk.dispatcher.receipt(key) is None:
+        if not withdrawn and await dispatcher.receipt(key) is None:
             raise _unknown(key)
         return json_reply({"withdrawn": withdrawn, "left": left})
 

@@ -7,7 +7,7 @@ import asyncio
 import orjson
 from aiohttp import web
 
-from dispatcher.daemon.access import KEY_HEADER, Guard
+from dispatcher.daemon.access import Guard
 from dispatcher.daemon.body import read_body
 from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.reply import Refusal, busy
@@ -24,53 +24,52 @@ class PassingOn:
     routes when the fleet is read anew.
 
     Args:
-        desk: whose account.
-        guard: asks for the key.
-        settings: sizes and times.
+        guard: asks for the key, which says whose account it is.
+        settings: sizes and times of the process.
     """
 
-    def __init__(self, desk: Desk, *, guard: Guard, settings: Settings) -> None:
-        self._desk = desk
+    def __init__(self, *, guard: Guard, settings: Settings) -> None:
         self._guard = guard
         self._settings = settings
 
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Where it answers."""
+        return [web.post("/api/{action:[A-Za-z0-9_]+}", self.answer)]
+
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one request."""
-        key = request.headers.get(KEY_HEADER)
-        if key:
-            self._guard.check(key)
         settings = self._settings
         body = await read_body(request, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
-        if not key:
-            await self._guard.check_body(body)
-        answer = await self._ask(request.match_info["action"], without_auth(body))
+        desk = (await self._guard.visitor(request, body)).desk
+        answer = await _ask(desk, request.match_info["action"], without_auth(body))
         kind = "application/json" if answer.lstrip()[:1] in {b"{", b"["} else "application/octet-stream"
         return web.Response(body=answer, content_type=kind)
 
-    async def _ask(self, action: str, content: bytes) -> bytes:
-        pipeline = self._desk.dispatcher.pipeline
-        turnstile = pipeline.turnstile
-        try:
-            async with asyncio.timeout(self._settings.accept_timeout_s):
-                started = await turnstile.enter()
-        except TimeoutError:
-            raise busy(f"Hellotracks cannot be asked now ({turnstile.waiting_for})", retry_after_s=RETRY_S) from None
-        except Denied as denied:
-            raise busy(f"Hellotracks denied access: {denied}", retry_after_s=RETRY_S) from None
-        outcome: BaseException | None = asyncio.CancelledError()
-        try:
-            answer = await pipeline.client.forward(action, content)
-            outcome = None
-        except Denied as denied:
-            # The key may lack the right to this call alone; whether it is good is found out by the calls of our own.
-            outcome = Rejected(str(denied), http_status=denied.http_status)
-            raise _refused(denied) from None
-        except RemoteError as error:
-            outcome = error
-            raise _refused(error) from None
-        finally:
-            turnstile.leave(started, outcome)
-        return answer
+
+async def _ask(desk: Desk, action: str, content: bytes) -> bytes:
+    pipeline = desk.dispatcher.pipeline
+    turnstile = pipeline.turnstile
+    try:
+        async with asyncio.timeout(desk.settings.accept_timeout_s):
+            started = await turnstile.enter()
+    except TimeoutError:
+        raise busy(f"Hellotracks cannot be asked now ({turnstile.waiting_for})", retry_after_s=RETRY_S) from None
+    except Denied as denied:
+        raise busy(f"Hellotracks denied access: {denied}", retry_after_s=RETRY_S) from None
+    outcome: BaseException | None = asyncio.CancelledError()
+    try:
+        answer = await pipeline.client.forward(action, content)
+        outcome = None
+    except Denied as denied:
+        # The key may lack the right to this call alone; whether it is good is found out by the calls of our own.
+        outcome = Rejected(str(denied), http_status=denied.http_status)
+        raise _refused(denied) from None
+    except RemoteError as error:
+        outcome = error
+        raise _refused(error) from None
+    finally:
+        turnstile.leave(started, outcome)
+    return answer
 
 
 def without_auth(body: bytes) -> bytes:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
-from dispatcher.daemon.access import Guard
+from dispatcher.daemon.access import Guard, Pass
+from dispatcher.daemon.accounts import Accounts
 from dispatcher.daemon.address import Address, listening_address
 from dispatcher.daemon.comeback import RETRY_S
 from dispatcher.daemon.connections import Connections, raise_file_limit
@@ -23,7 +24,7 @@ from dispatcher.daemon.jobs import Jobs
 from dispatcher.daemon.metrics import Meters
 from dispatcher.daemon.passing import PassingOn
 from dispatcher.errors import ConfigError
-from dispatcher.pipeline import Dispatcher, FleetFiles
+from dispatcher.pipeline import FleetFiles
 from dispatcher.settings import Settings
 
 _log = logging.getLogger("dispatcher.daemon")
@@ -38,7 +39,7 @@ KEEP_ALIVE_S = 300.0
 
 
 class Daemon:
-    """One account behind one address.
+    """One address, and behind it one account or several.
 
     Example:
         >>> async with Daemon(load_settings()) as daemon:       # doctest: +SKIP
@@ -60,20 +61,24 @@ class Daemon:
         self._address = listening_address(settings)
         grace_s = settings.shutdown_grace_s
         self._answer_s = min(ANSWER_S, grace_s / 3)
-        self._dispatcher = Dispatcher(
-            dataclasses.replace(settings, shutdown_grace_s=max(0.01, grace_s - self._answer_s)), fleet=fleet
-        )
-        self._retry_denied_s = retry_denied_s
-        self._guard = Guard(settings.accept_key)
         self._meters = Meters()
+        self._accounts = Accounts(
+            settings,
+            {settings.account: settings},
+            meters=self._meters,
+            grace_s=max(0.01, grace_s - self._answer_s),
+            fleet=fleet,
+            retry_denied_s=retry_denied_s,
+        )
+        passes = [Pass(settings.account, "", settings.accept_key)] if settings.accept_key else []
+        self._guard = Guard(passes, desks=self._accounts.desks)
         self._connections = Connections(most=raise_file_limit())
-        self._desk: Desk | None = None
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Daemon {self.url} → {self._settings.base_url}, {'open' if self._desk else 'closed'}>"
+        return f"<Daemon {self.url} → {self._settings.base_url}, {'open' if self._runner else 'closed'}>"
 
     @property
     def url(self) -> str:
@@ -82,16 +87,20 @@ class Daemon:
 
     @property
     def recovered(self) -> int:
-        """Jobs whose outcome was open when the spool was opened."""
-        return self._dispatcher.recovered
+        """Jobs whose outcome was open when the spool was opened; they are looked up first."""
+        return self._accounts.recovered
+
+    @property
+    def desks(self) -> Mapping[str, Desk]:
+        """The open accounts by name."""
+        return self._accounts.desks
 
     async def __aenter__(self) -> Self:
         listener = await self._bind()
         try:
-            await self._dispatcher.__aenter__()
-            self._desk = Desk(self._dispatcher, meters=self._meters, retry_denied_s=self._retry_denied_s)
+            await self._accounts.open()
             self._runner = web.AppRunner(
-                self._application(self._desk),
+                self._application(),
                 access_log=None,
                 lingering_time=LINGER_S,
                 keepalive_timeout=KEEP_ALIVE_S,
@@ -123,12 +132,9 @@ class Daemon:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
-        desk, self._desk = self._desk, None
-        if desk is not None:
-            desk.release()
-            await self._answered(desk)
-            await desk.close()
-        await self._dispatcher.close()
+        self._accounts.release()
+        await self._answered()
+        await self._accounts.close()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -149,33 +155,27 @@ class Daemon:
         self._address = Address(address.host, listener.sockets[0].getsockname()[1])
         return listener
 
-    def _application(self, desk: Desk) -> web.Application:
-        health = Health(desk, meters=self._meters, settings=self._settings, connections=self._connections)
-        jobs = Jobs(desk)
-        passing_on = PassingOn(desk, guard=self._guard, settings=self._settings)
-        door = Door(desk, guard=self._guard, meters=self._meters, connections=self._connections)
+    def _application(self) -> web.Application:
+        accounts, guard, settings = self._accounts, self._guard, self._settings
+        door = Door(accounts, guard=guard, meters=self._meters, connections=self._connections)
         application = web.Application(middlewares=[web.middleware(door)], client_max_size=0)
-        application.add_routes(
-            [
-                web.post("/api/createjobs", CreateJobs(desk, guard=self._guard, settings=self._settings).answer),
-                web.post("/api/{action:[A-Za-z0-9_]+}", passing_on.answer),
-                web.get("/jobs", jobs.page),
-                web.get("/jobs/{key:.+}", jobs.show),
-                web.delete("/jobs/{key:.+}", jobs.take_back),
-                web.get("/livez", health.live),
-                web.get("/readyz", health.ready),
-                web.get("/metrics", health.metrics),
-            ]
+        features = (
+            CreateJobs(guard=guard, settings=settings),
+            PassingOn(guard=guard, settings=settings),
+            Jobs(),
+            Health(accounts.desks, meters=self._meters, settings=settings, connections=self._connections),
         )
+        for feature in features:
+            application.add_routes(feature.routes())
         return application
 
-    async def _answered(self, desk: Desk) -> None:
+    async def _answered(self) -> None:
         """Give those whose jobs are on their way into the spool, or who waited, the time to be answered."""
         try:
             async with asyncio.timeout(self._answer_s / 2):
-                await desk.idle.wait()
+                await self._accounts.idle()
         except TimeoutError:
-            _log.warning("%d requests were not answered in time; their jobs may be stored", desk.accepting)
+            _log.warning("%d requests were not answered in time; their jobs may be stored", self._accounts.busy)
 
 
 def _warm() -> None:

@@ -6,13 +6,24 @@ from pathlib import Path
 
 from dispatcher.errors import ConfigError
 from dispatcher.spool.care import SpoolStats
+from dispatcher.spool.lent import LentSpool
 from dispatcher.spool.lock import holder
 from dispatcher.spool.memory import MemorySpool
 from dispatcher.spool.port import Spool
 from dispatcher.spool.sqlite import SqliteSpool
 from dispatcher.spool.view import Filter, SpoolView
 
-__all__ = ["Filter", "MemorySpool", "Spool", "SpoolStats", "SpoolView", "SqliteSpool", "holder", "open_spool"]
+__all__ = [
+    "Filter",
+    "LentSpool",
+    "MemorySpool",
+    "Spool",
+    "SpoolStats",
+    "SpoolView",
+    "SqliteSpool",
+    "holder",
+    "open_spool",
+]
 
 
 def open_spool(url_or_path: str | Path, *, max_rows: int = 0, min_free_bytes: int = 0) -> MemorySpool | SqliteSpool:

@@ -1,0 +1,77 @@
+"""An open spool lent to one account, so that several accounts share one store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
+from dispatcher.model.state import State
+from dispatcher.spool.port import Spool
+
+
+class LentSpool:
+    """A `Spool` that is opened and closed by its owner; whoever borrows it may open and close without effect.
+
+    Args:
+        spool: open for as long as it is lent.
+        account: whose jobs `open` counts.
+    """
+
+    __slots__ = ("_account", "_spool")
+
+    def __init__(self, spool: Spool, *, account: str) -> None:
+        self._spool = spool
+        self._account = account
+
+    def __repr__(self) -> str:
+        return f"<LentSpool {self._account} of {self._spool!r}>"
+
+    async def open(self, *, now: float) -> int:  # noqa: ARG002 - the store is open
+        """The account's jobs whose outcome is open."""
+        return (await self._spool.counts(self._account))[State.UNKNOWN]
+
+    async def close(self) -> None:
+        """Nothing: the owner closes it."""
+
+    async def accept(self, account: str, jobs: Sequence[NewJob], *, now: float) -> list[Accepted]:
+        return await self._spool.accept(account, jobs, now=now)
+
+    async def claim(
+        self, account: str, *, limit: int, now: float, states: Sequence[State] = (State.ACCEPTED, State.ASSIGNED)
+    ) -> list[SpooledJob]:
+        return await self._spool.claim(account, limit=limit, now=now, states=states)
+
+    async def release(self, seqs: Sequence[int]) -> None:
+        await self._spool.release(seqs)
+
+    async def apply(self, changes: Sequence[Change], *, now: float) -> list[int]:
+        return await self._spool.apply(changes, now=now)
+
+    async def next_due(self, account: str, *, now: float) -> float | None:
+        return await self._spool.next_due(account, now=now)
+
+    async def counts(self, account: str) -> dict[State, int]:
+        return await self._spool.counts(account)
+
+    async def receipt(self, account: str, key: str, *, version: int | None = None) -> Receipt | None:
+        return await self._spool.receipt(account, key, version=version)
+
+    async def receipts(
+        self,
+        account: str,
+        *,
+        states: Sequence[State] = (),
+        after_seq: int = 0,
+        limit: int = 100,
+        seqs: Sequence[int] | None = None,
+    ) -> list[Receipt]:
+        return await self._spool.receipts(account, states=states, after_seq=after_seq, limit=limit, seqs=seqs)
+
+    async def bodies(self, account: str, seqs: Sequence[int]) -> dict[int, bytes]:
+        return await self._spool.bodies(account, seqs)
+
+    def decided(self, account: str) -> AsyncIterator[SpooledJob]:
+        return self._spool.decided(account)
+
+    async def prune(self, *, before: float, limit: int = 1000, account: str | None = None) -> int:
+        return await self._spool.prune(before=before, limit=limit, account=account)
