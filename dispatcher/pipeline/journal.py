@@ -31,6 +31,8 @@ class Journal:
         self._spool = spool
         self._clock = clock
         self._watchers: list[Watcher] = []
+        self.moved = dict.fromkeys(State, 0)
+        """jobs that came into each state since the start, by a written change"""
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher(change)` after each durable change; the returned function ends it."""
@@ -59,6 +61,7 @@ class Journal:
             _log.warning("%d rows were not in the expected state and were left alone", len(skipped))
         for change in changes:
             told = change if not skipped else _without(change, skipped)
+            self.moved[told.to] += len(told.seqs)
             for watcher in tuple(self._watchers):
                 watcher(told)
 

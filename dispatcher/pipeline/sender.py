@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dispatcher.errors import Denied, NotSent, OutcomeUnknown, Rejected, RemoteError, Throttled
 from dispatcher.flow import RetryBudget
 from dispatcher.hellotracks import HellotracksClient, with_worker
 from dispatcher.model import points
+from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.batches import Batch, Outbox
@@ -18,6 +20,7 @@ from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import FleetView
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.moves import DeliveryRules, Next, Settlement, answered, failed, may_go, start
+from dispatcher.pipeline.sent import batch_sent
 from dispatcher.pipeline.stage import Stage
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.spool import Spool
@@ -26,6 +29,9 @@ _log = logging.getLogger("dispatcher.pipeline")
 
 LINGER_S = 0.05
 """how long a request waits to be filled while jobs are still being decided"""
+BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
+REQUEST_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+WAIT_BUCKETS_S = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 @dataclass(slots=True)
@@ -36,6 +42,9 @@ class SendTally:
         requests: createjobs requests that were started.
         jobs: jobs they carried.
         unsent, throttled, unknown, refused: how many of the requests ended so.
+        sizes: jobs of each request.
+        seconds: how long each took.
+        waits: seconds each waited before, for limits, concurrency and pauses.
     """
 
     requests: int = 0
@@ -44,6 +53,18 @@ class SendTally:
     throttled: int = 0
     unknown: int = 0
     refused: int = 0
+    sizes: Histogram = field(default_factory=lambda: Histogram(BATCH_BUCKETS))
+    seconds: Histogram = field(default_factory=lambda: Histogram(REQUEST_BUCKETS_S))
+    waits: Histogram = field(default_factory=lambda: Histogram(WAIT_BUCKETS_S))
+
+
+class _Exchange(NamedTuple):
+    """A request that has ended: what becomes of its jobs, its failure if it was one, and what it was like."""
+
+    settlement: Settlement
+    error: RemoteError | None
+    job_bytes: int
+    seconds: float
 
 
 class Sender(Stage):
@@ -82,6 +103,12 @@ class Sender(Stage):
         self._room = 2 * max_batch_jobs * max_concurrency
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._entering = False
+
+    @property
+    def alive_at(self) -> float:
+        """Monotonic time of the last sign of life, be it that the loop came round or that it waits for its turn."""
+        return max(self.beat_at, self._turnstile.beat_at) if self._entering else self.beat_at
 
     async def step(self) -> bool:
         if self.denied:
@@ -97,14 +124,19 @@ class Sender(Stage):
             return True
         if not self.outbox.ready(partial=not self.filling, retries=not retry_in_s):
             await asyncio.sleep(LINGER_S)
-        started = await self._turnstile.enter()
+        asked = self.clock.monotonic()
+        self._entering = True
+        try:
+            started = await self._turnstile.enter()
+        finally:
+            self._entering = False
         if self._halted():
             self._turnstile.leave(started, asyncio.CancelledError())
             return False
         batch = self.outbox.take(retries=not retry_in_s)
         if batch.lane.retry:
             self._budget.take(self.clock.monotonic())
-        task = asyncio.create_task(self._send(batch, started), name=f"send {self.account}")
+        task = asyncio.create_task(self._send(batch, started, waited_s=started - asked), name=f"send {self.account}")
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
         return True
@@ -138,8 +170,9 @@ class Sender(Stage):
             )
             points.reached("send.claimed")
 
-    async def _send(self, batch: Batch, started: float) -> None:
+    async def _send(self, batch: Batch, started: float, *, waited_s: float) -> None:
         error: BaseException | None = asyncio.CancelledError()
+        exchange: _Exchange | None = None
         self.in_flight += 1
         try:
             begun = self.clock.now()
@@ -149,9 +182,13 @@ class Sender(Stage):
             batch = batch.without(gone)
             if not batch.jobs:
                 return
+            paced_from = self.clock.monotonic()
             await self._turnstile.pace()
+            waited_s += self.clock.monotonic() - paced_from
             if may_go(begun, now=self.clock.now()):
-                settlement, error = await self._exchange(batch)
+                self.tally.waits.observe(waited_s)
+                exchange = await self._exchange(batch)
+                settlement, error = exchange.settlement, exchange.error
             else:
                 slow = NotSent("the spool took too long to write the attempt")
                 settlement = failed(batch.jobs, slow, now=self.clock.now(), rules=self._rules, rng=self._rng)
@@ -160,14 +197,20 @@ class Sender(Stage):
             self._turnstile.leave(started, error)
         points.reached("send.answered")
         await self._settle(batch, settlement, error)
+        if exchange and _log.isEnabledFor(logging.INFO):
+            self._say(batch, exchange, waited_s=waited_s)
 
-    async def _exchange(self, batch: Batch) -> tuple[Settlement, RemoteError | None]:
-        """The request itself: what becomes of its jobs, and the failure if it was one."""
+    async def _exchange(self, batch: Batch) -> _Exchange:
+        """The request itself."""
         self.tally.requests += 1
         self.tally.jobs += len(batch.jobs)
+        self.tally.sizes.observe(len(batch.jobs))
+        bodies = [_body(job) for job in batch.jobs]
+        job_bytes = sum(map(len, bodies))
+        began = self.clock.monotonic()
         try:
             created = await self._client.create_jobs(
-                [_body(job) for job in batch.jobs],
+                bodies,
                 autoassign=batch.lane.autoassign,
                 send_route_change=batch.lane.send_route_change,
                 is_template=batch.lane.is_template,
@@ -175,10 +218,30 @@ class Sender(Stage):
         except Exception as any_error:  # noqa: BLE001 - whatever it was, the jobs must not be lost
             error = _as_remote(any_error)
             self._count(error)
-            return failed(batch.jobs, error, now=self.clock.now(), rules=self._rules, rng=self._rng), error
+            seconds = self._took(began)
+            settlement = failed(batch.jobs, error, now=self.clock.now(), rules=self._rules, rng=self._rng)
+            return _Exchange(settlement, error, job_bytes, seconds)
+        seconds = self._took(began)
         self._budget.success(self.clock.monotonic())
         ids = [job.id if job else None for job in created]
-        return answered(batch.jobs, ids, now=self.clock.now()), None
+        return _Exchange(answered(batch.jobs, ids, now=self.clock.now()), None, job_bytes, seconds)
+
+    def _took(self, began: float) -> float:
+        seconds = self.clock.monotonic() - began
+        self.tally.seconds.observe(seconds)
+        return seconds
+
+    def _say(self, batch: Batch, exchange: _Exchange, *, waited_s: float) -> None:
+        event = batch_sent(
+            self.account,
+            batch,
+            exchange.settlement.changes,
+            exchange.error,
+            job_bytes=exchange.job_bytes,
+            seconds=exchange.seconds,
+            waited_s=waited_s,
+        )
+        _log.info(event)
 
     async def _settle(self, batch: Batch, settlement: Settlement, error: BaseException | None) -> None:
         match settlement.then:

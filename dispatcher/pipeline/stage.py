@@ -28,6 +28,8 @@ class Stage(ABC):
         self.spool = spool
         self.clock = clock
         self.busy = False
+        self.beat_at = clock.monotonic()
+        """monotonic time at which the loop last came round"""
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -37,6 +39,7 @@ class Stage(ABC):
     async def run(self) -> None:
         """Loop until cancelled."""
         while True:
+            self.beat_at = self.clock.monotonic()
             self._woken.clear()
             try:
                 worked = await self.step()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from dispatcher.errors import Denied, DispatcherError, NotSent, OutcomeUnknown, Rejected, Throttled
-from dispatcher.flow import AccountGate, GcraLimiter, Go, Limit
+from dispatcher.flow import AccountGate, GcraLimiter, Go, Limit, Outcome
 from dispatcher.pipeline.clock import Clock
 
 LONGEST_WAIT_S = 5.0
@@ -31,6 +31,8 @@ class Turnstile:
         self.last_answer_at: float | None = None
         """monotonic time at which the server last answered anything"""
         self.last_error = ""
+        self.beat_at = clock.monotonic()
+        """monotonic time at which the one whose turn it is last looked"""
 
     async def enter(self) -> float:
         """Wait until a request may start and take its slot. Returns the monotonic start, for `leave`.
@@ -41,7 +43,7 @@ class Turnstile:
         async with self._queue:
             while True:
                 self._freed.clear()
-                now = self._clock.monotonic()
+                self.beat_at = now = self._clock.monotonic()
                 answer = self.gate.ask(now)
                 if isinstance(answer, Go):
                     self.gate.begin(now)
@@ -72,23 +74,8 @@ class Turnstile:
         now = self._clock.monotonic()
         rtt_s = now - started
         self._note(now, error)
-        match error:
-            case None:
-                self.gate.finish(now, rtt_s, "ok")
-            case Throttled():
-                self.gate.finish(now, rtt_s, "throttled", retry_after_s=error.retry_after_s)
-            case OutcomeUnknown() if error.backpressure:
-                self.gate.finish(now, rtt_s, "backpressure", retry_after_s=error.retry_after_s)
-            case OutcomeUnknown():
-                self.gate.finish(now, rtt_s, "failed", retry_after_s=error.retry_after_s)
-            case NotSent():
-                self.gate.finish(now, rtt_s, "not_sent")
-            case Denied() if error.about_key:
-                self.gate.finish(now, rtt_s, "denied")
-            case Rejected() | Denied():
-                self.gate.finish(now, rtt_s, "refused")
-            case _:
-                self.gate.finish(now, rtt_s, "neutral")
+        retry_after_s = error.retry_after_s if isinstance(error, Throttled | OutcomeUnknown) else None
+        self.gate.finish(now, rtt_s, outcome_of(error), retry_after_s=retry_after_s)
         self._freed.set()
 
     def _note(self, now: float, error: BaseException | None) -> None:
@@ -113,3 +100,22 @@ class Turnstile:
             raise
         else:
             self.leave(started, None)
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """What became of a request, in the gate's words, by how it failed; None: it did not."""
+    match error:
+        case None:
+            return "ok"
+        case Throttled():
+            return "throttled"
+        case OutcomeUnknown():
+            return "backpressure" if error.backpressure else "failed"
+        case NotSent():
+            return "not_sent"
+        case Denied() if error.about_key:
+            return "denied"
+        case Rejected() | Denied():
+            return "refused"
+        case _:
+            return "neutral"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from dispatcher.errors import SpoolError
+from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
 from dispatcher.model.state import State
 from dispatcher.spool import care, reading
@@ -27,7 +28,7 @@ from dispatcher.spool.ledger import Effects
 from dispatcher.spool.moving import check
 from dispatcher.spool.opening import Opened, open_file
 from dispatcher.spool.room import Room
-from dispatcher.spool.writer import Accepting, Answer, Applying, Operation, Tending, Writer
+from dispatcher.spool.writer import COMMIT_BUCKETS_S, Accepting, Answer, Applying, Operation, Tending, Writer
 
 MAX_WAITING = 1024
 """Operations that may wait for the writer; the next caller waits before it hands anything in."""
@@ -57,6 +58,8 @@ class SqliteSpool:
             log=self._path.with_name(self._path.name + "-wal"),
         )
         self._max_file_bytes = max_file_bytes
+        self.commits = Histogram(COMMIT_BUCKETS_S)
+        """seconds that commits took, the wait for the disk included"""
         self._opened: Opened | None = None
         self._closing: asyncio.Future[None] | None = None
 
@@ -90,7 +93,9 @@ class SqliteSpool:
         self._slots = asyncio.Semaphore(MAX_WAITING)
         self._closing = None
         self._pruned_to: dict[int | None, int] = {}
-        self._writer = Writer(opened.writer, opened.ledger, room=self._room, deliver=self._deliver_from_thread)
+        self._writer = Writer(
+            opened.writer, opened.ledger, room=self._room, deliver=self._deliver_from_thread, commits=self.commits
+        )
         self._writer.start()
         return opened.recovered
 

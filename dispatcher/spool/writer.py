@@ -13,6 +13,7 @@ from typing import Any
 
 from dispatcher.errors import SpoolError, SpoolFull
 from dispatcher.model import points
+from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import Accepted, Change, NewJob
 from dispatcher.spool.accepting import accept
 from dispatcher.spool.ledger import Effects, Ledger
@@ -23,6 +24,8 @@ MAX_GROUP_ROWS = 20_000
 """Rows of one commit: about half a second of work, so that nobody waits longer for those who came before."""
 FOLD_EVERY_S = 0.5
 """The log is copied into the file at most this often for want of room."""
+COMMIT_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""From a disk with a cache of its own to one in trouble."""
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -78,6 +81,7 @@ class Writer(threading.Thread):
         ledger: what the file holds.
         room: says whether there is room for more.
         deliver: called in this thread with the answers after the commit that holds them (or after the failure).
+        commits: told the seconds that each commit took.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Writer(threading.Thread):
         *,
         room: Room,
         deliver: Deliver,
+        commits: Histogram,
     ) -> None:
         super().__init__(name="spool-writer", daemon=True)
         self._connection = connection
@@ -95,6 +100,7 @@ class Writer(threading.Thread):
         self._deliver = deliver
         self._waiting: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
         self._fold_at = 0.0
+        self._commits = commits
 
     def submit(self, operation: Operation) -> None:
         """Hand in an operation. Never waits."""
@@ -187,7 +193,9 @@ class Writer(threading.Thread):
             if isinstance(operation, Applying):
                 answers.append((operation, self._apply(ledger, effects, operation, careful=careful)))
         points.reached("commit.before")
+        began = time.perf_counter()
         self._connection.commit()
+        self._commits.observe(time.perf_counter() - began)
         points.reached("commit.after")
         self._ledger = ledger
         return answers, effects
