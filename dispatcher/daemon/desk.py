@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dispatcher.daemon.comeback import RETRY_S, Comeback
 from dispatcher.daemon.metrics import Meters
@@ -16,6 +17,27 @@ from dispatcher.pipeline import Dispatcher
 from dispatcher.settings import Settings
 
 
+@dataclass(slots=True)
+class AcceptTally:
+    """Counters of this process.
+
+    Attributes:
+        requests: requests made durable.
+        jobs: jobs that they carried.
+        seconds: how long they waited for the disk, all together.
+    """
+
+    requests: int = 0
+    jobs: int = 0
+    seconds: float = 0.0
+
+    def add(self, jobs: int, seconds: float) -> None:
+        """One more request."""
+        self.requests += 1
+        self.jobs += jobs
+        self.seconds += seconds
+
+
 class Desk:
     """Jobs go in here.
 
@@ -25,6 +47,7 @@ class Desk:
         retry_denied_s: between two tries of an account that was denied.
 
     Attributes:
+        tally: what was accepted since the start.
         accepting: requests whose jobs are on their way into the spool, or that wait for outcomes.
         idle: set while there are none.
         stopping: nothing is taken any more.
@@ -33,6 +56,7 @@ class Desk:
     def __init__(self, dispatcher: Dispatcher, *, meters: Meters, retry_denied_s: float = RETRY_S) -> None:
         self.dispatcher = dispatcher
         self.accepting = 0
+        self.tally = AcceptTally()
         self.idle = asyncio.Event()
         self.idle.set()
         self.stopping = False
@@ -81,7 +105,9 @@ class Desk:
             self._full, self._full_until = str(full), time.monotonic() + 2 * full.retry_after_s
             raise
         self._full = ""
-        self._meters.accepted(self.dispatcher.account, len(jobs), time.perf_counter() - began)
+        took_s = time.perf_counter() - began
+        self.tally.add(len(jobs), took_s)
+        self._meters.accepted(self.dispatcher.account, len(jobs), took_s)
         return rows
 
     async def settle(self, rows: Sequence[Accepted], *, timeout_s: float) -> list[Receipt]:
