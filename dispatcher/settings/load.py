@@ -16,7 +16,9 @@ CONFIG_FILE = "dispatcher.toml"
 CONFIG_VARIABLE = "DISPATCHER_CONFIG"
 _PREFIX = "DISPATCHER_"
 _TEST_PREFIX = "DISPATCHER_TEST_"
-_KEY_FILE_BYTES = 65_536
+_SECRET_FILE_BYTES = 65_536
+_IN_FILES = {"api_key": "API key", "read_token": "read token", "act_token": "act token"}
+"""Secrets that may stand in a file of their own, and what they are called."""
 
 _Layer = dict[str, tuple[Any, str]]
 """by name: the value as it stands there, and where that is"""
@@ -54,9 +56,9 @@ def load_settings(
         }
         layers = []
     for layer in (*layers, _from_flags(flags or {}), _from_code(overrides or {})):
-        _one_key(layer, merged)
+        _one_of_each(layer, merged)
         merged |= layer
-    _read_key_file(merged)
+    _read_secret_files(merged)
     values = {name: value for name, (value, _) in merged.items()}
     return Settings(**values, origins={name: origin for name, (_, origin) in merged.items() if origin != "default"})
 
@@ -79,7 +81,7 @@ def _from_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
     origin = f"file {path}"
     layer = _layer(table, origin="", known={info.name: info.name for info in describe()}, place=f"{origin}: ")
     layer = {name: (value, origin) for name, (value, _) in layer.items()}
-    _one_key(layer, {})
+    _one_of_each(layer, {})
     return layer
 
 
@@ -116,32 +118,38 @@ def _layer(values: Mapping[str, Any], *, origin: str, known: Mapping[str, str], 
     return layer
 
 
-def _one_key(layer: _Layer, below: _Layer) -> None:
-    """`api_key` and `api_key_file` replace each other: the one of the stronger source counts.
+def _one_of_each(layer: _Layer, below: _Layer) -> None:
+    """A secret and the file that holds it replace each other: the one of the stronger source counts.
 
     Raises:
         ConfigError: one source sets both.
     """
-    text, file = (layer.get(name, ("", "")) for name in ("api_key", "api_key_file"))
-    if text[0] and file[0]:
-        raise ConfigError(f"{file[1]}: api_key_file and api_key are both set; set one of them")
-    if file[0]:
-        below.pop("api_key", None)
-    if text[0]:
-        below.pop("api_key_file", None)
+    for name in _IN_FILES:
+        in_file = f"{name}_file"
+        text, file = (layer.get(one, ("", "")) for one in (name, in_file))
+        if text[0] and file[0]:
+            raise ConfigError(f"{file[1]}: {in_file} and {name} are both set; set one of them")
+        if file[0]:
+            below.pop(name, None)
+        if text[0]:
+            below.pop(in_file, None)
 
 
-def _read_key_file(merged: _Layer) -> None:
-    file, origin = merged.get("api_key_file", ("", ""))
-    if not file or not isinstance(file, str) or "api_key" in merged:
-        return
+def _read_secret_files(merged: _Layer) -> None:
+    for name, what in _IN_FILES.items():
+        file, origin = merged.get(f"{name}_file", ("", ""))
+        if file and isinstance(file, str) and name not in merged:
+            merged[name] = (_secret_in(file, what=what, origin=origin), f"file {file}")
+
+
+def _secret_in(file: str, *, what: str, origin: str) -> Secret:
     try:
         with Path(file).open("rb") as stream:
-            text = stream.read(_KEY_FILE_BYTES).decode().strip()
+            text = stream.read(_SECRET_FILE_BYTES).decode().strip()
     except OSError as error:
-        raise ConfigError(f"{origin}: the API key file {file} cannot be read: {error.strerror or error}") from error
+        raise ConfigError(f"{origin}: the {what} file {file} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError:
-        raise ConfigError(f"{origin}: the API key file {file} is not text") from None
+        raise ConfigError(f"{origin}: the {what} file {file} is not text") from None
     if not text:
-        raise ConfigError(f"{origin}: the API key file {file} is empty")
-    merged["api_key"] = (Secret(text), f"file {file}")
+        raise ConfigError(f"{origin}: the {what} file {file} is empty")
+    return Secret(text)

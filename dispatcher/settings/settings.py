@@ -258,6 +258,31 @@ class Settings:
         metadata=says("How long requests in flight may take to end on shutdown.", unit="s", low=0.01, high=3_600),
     )
 
+    # the page
+    read_token: Secret = field(
+        default=Secret(""),
+        metadata=says(
+            "What the page at `/` asks for before it shows anything; empty: on a loopback address whoever opens it may "
+            "read, elsewhere the page is off. It is never printed."
+        ),
+    )
+    read_token_file: str = field(default="", metadata=says("File that holds the read token."))
+    act_token: Secret = field(
+        default=Secret(""),
+        metadata=says(
+            "What the page asks for before it replays or withdraws jobs; empty: whoever may open it on a loopback "
+            "address without a token may act, elsewhere nobody. It is never printed."
+        ),
+    )
+    act_token_file: str = field(default="", metadata=says("File that holds the act token."))
+    tile_url: str = field(
+        default="",
+        metadata=says(
+            "Map images below the members, such as `https://tiles.example/{z}/{x}/{y}.png`; empty: none, and the page "
+            "asks no other host for anything."
+        ),
+    )
+
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False, metadata={"setting": False})
 
     def __post_init__(self) -> None:

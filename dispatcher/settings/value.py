@@ -172,6 +172,20 @@ def _default_shift(value: str) -> None:
         raise ValueError(f'must be HH:MM-HH:MM such as 08:00-17:00, not "{value}"')
 
 
+def _tile_url(value: str) -> None:
+    if not value:
+        return
+    for name in ("{z}", "{x}", "{y}"):
+        if name not in value:
+            raise ValueError(
+                f'must hold {{z}}, {{x}} and {{y}}, as in https://tiles.example/{{z}}/{{x}}/{{y}}.png, not "{value}"'
+            )
+    plain = value.replace("{z}", "0").replace("{x}", "0").replace("{y}", "0")
+    match = re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9._~/%?&=@:+-]*", plain)
+    if match is None:
+        raise ValueError(f'must be a URL such as https://tiles.example/{{z}}/{{x}}/{{y}}.png, not "{value}"')
+
+
 def _not_empty(value: str) -> None:
     if not value.strip() or not value.isprintable():
         raise ValueError("must not be empty or hold control characters")
@@ -182,6 +196,7 @@ _CHECKS = {
     "timezone": _timezone,
     "limits": _limits,
     "listen": _listen,
+    "tile_url": _tile_url,
     "default_shift": _default_shift,
     "account": _not_empty,
     "spool": _not_empty,

@@ -77,8 +77,9 @@ def test_every_setting_can_be_set_in_each_place_under_its_one_name(info: Any, tm
         "default_shift": ("22:00-06:00", '"22:00-06:00"'),
         "member_skills": ('{"ann": ["lift"]}', "{ann = ['lift']}"),
         "send_route_change": ("true", "true"),
-        "api_key_file": ("key.txt", '"key.txt"'),
+        "tile_url": ("https://t.example/{z}/{x}/{y}.png", '"https://t.example/{z}/{x}/{y}.png"'),
     }
+    samples |= dict.fromkeys(("api_key_file", "read_token_file", "act_token_file"), ("key.txt", '"key.txt"'))
     (tmp_path / "key.txt").write_text("K.1\n")
     if info.choices:
         text, toml = info.choices[-1], f'"{info.choices[-1]}"'
@@ -96,6 +97,21 @@ def test_every_setting_can_be_set_in_each_place_under_its_one_name(info: Any, tm
     assert getattr(by_file, info.name) != info.default
     assert by_file == by_variable == by_flag == by_name
     assert by_variable.origin(info.name) == f"variable DISPATCHER_{info.name.upper()}"
+
+
+def test_the_pages_tokens_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(" R.1 \n")
+    settings = load({"DISPATCHER_READ_TOKEN_FILE": str(tmp_path / "token"), "DISPATCHER_ACT_TOKEN": "A.1"})
+    assert (settings.read_token, settings.act_token) == (Secret("R.1"), Secret("A.1"))
+    assert "both set" in refusal({"DISPATCHER_ACT_TOKEN": "A.1", "DISPATCHER_ACT_TOKEN_FILE": "token"})
+
+
+@pytest.mark.parametrize(
+    "value", ["tiles", "https://t.example/{z}/{x}.png", "https://t.example;x/{z}/{x}/{y}", "//t/{x}{y}{z}"]
+)
+def test_an_address_of_map_images_that_cannot_be_one_is_refused(value: str) -> None:
+    """What stands there becomes part of a header of the page."""
+    assert "tile_url must" in refusal({"DISPATCHER_TILE_URL": value})
 
 
 def test_an_unknown_name_is_named_with_its_source_and_the_nearest_one(tmp_path: Path) -> None:
