@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dispatcher.model import points
+from dispatcher.model.event import Event
+from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import Change, SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.assigning import AssignRules, assign
@@ -15,8 +18,12 @@ from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.stage import Stage
 from dispatcher.spool import Spool
 
+_log = logging.getLogger("dispatcher.pipeline")
+
 CHUNK_JOBS = 4096
 """jobs decided in one go: large enough for priority to mean something, small enough to stay in the cache"""
+CHUNK_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
+DECISION_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 @dataclass(slots=True)
@@ -27,11 +34,15 @@ class AssignTally:
         assigned: jobs that got a member from the engine.
         fallback: jobs that went the way of the fallback.
         preassigned: jobs whose caller named the member.
+        sizes: jobs of each batch that the engine decided.
+        seconds: how long it took for each.
     """
 
     assigned: int = 0
     fallback: int = 0
     preassigned: int = 0
+    sizes: Histogram = field(default_factory=lambda: Histogram(CHUNK_BUCKETS))
+    seconds: Histogram = field(default_factory=lambda: Histogram(DECISION_BUCKETS_S))
 
 
 class Assigner(Stage):
@@ -66,11 +77,29 @@ class Assigner(Stage):
         return True
 
     async def _decide(self, jobs: Sequence[SpooledJob]) -> list[Change]:
-        decisions = None
+        decisions, seconds, tests = None, 0.0, 0.0
         if self._rules.engine and await self._fleet.ready({job.day for job in jobs}):
+            began, tests = self.clock.monotonic(), self._fleet.tests.total
             decisions = await self._fleet.decide([job.body for job in jobs])
+            seconds, tests = self.clock.monotonic() - began, self._fleet.tests.total - tests
+            self.tally.sizes.observe(len(jobs))
+            self.tally.seconds.observe(seconds)
         assignment = assign(jobs, decisions, now=self.clock.now(), rules=self._rules)
         self.tally.assigned += assignment.assigned
         self.tally.preassigned += assignment.preassigned
         self.tally.fallback += assignment.fallback
+        if _log.isEnabledFor(logging.INFO):
+            _log.info(
+                Event(
+                    "batch decided",
+                    account=self.account,
+                    jobs=len(jobs),
+                    assigned=assignment.assigned,
+                    preassigned=assignment.preassigned,
+                    fallback=assignment.fallback,
+                    engine=decisions is not None,
+                    seconds=round(seconds, 6),
+                    fit_tests=round(tests),
+                )
+            )
         return assignment.changes

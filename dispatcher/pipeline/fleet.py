@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import orjson
 
 from dispatcher.errors import Denied, NotSent, RemoteError, Throttled
 from dispatcher.hellotracks import HellotracksClient
+from dispatcher.model.histogram import Histogram
 from dispatcher.pipeline.assigning import Found
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.columns import columns_of, taken
@@ -40,10 +42,17 @@ NOW_STEP_S = 5.0
 OCCUPY_JOBS = 5000
 FEW_MEMBERS = 17
 """an engine with fewer needs no tree (twice its leaf size)"""
+FIT_BUCKETS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
 
 
 class FleetView(Protocol):
-    """What the stages need of the fleet."""
+    """What the stages need of the fleet.
+
+    Attributes:
+        tests: exact fit tests of each decision, of those that the engine took as columns (see `columns.py`).
+    """
+
+    tests: Histogram
 
     async def ready(self, days: Collection[int]) -> bool:
         """Bring the day routes of these days into play; False when the fleet is unusable and the fallback decides."""
@@ -94,6 +103,7 @@ class Fleet:
     ) -> None:
         self.engine: Engine | None = None
         self.problem = ""
+        self.tests = Histogram(FIT_BUCKETS)
         self._account = account
         self._client = client
         self._turnstile = turnstile
@@ -196,9 +206,13 @@ class Fleet:
         settings = self.engine.settings
         if settings.order == "priority" and not settings.improve_s and (columns := columns_of(bodies)) is not None:
             try:
-                return taken(self.engine.members, self.engine.decide_columns(columns, now=now))
+                decided = self.engine.decide_columns(columns, now=now)
             except EngineError as error:
                 _log.info("these jobs are decided one by one: %s", error)
+            else:
+                for tests, jobs in Counter(decided.tests.tolist()).items():
+                    self.tests.observe(tests, times=jobs)
+                return taken(self.engine.members, decided)
         return self._decide_jobs([orjson.loads(body) for body in bodies], now)
 
     def _decide_jobs(self, jobs: Sequence[Mapping[str, Any]], now: float) -> Sequence[Found | None]:
