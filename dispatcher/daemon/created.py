@@ -13,6 +13,7 @@ from dispatcher.daemon.reply import FAILED, OK
 from dispatcher.model.job_object import JOB_DEFAULTS, PERSON_FIELDS
 from dispatcher.model.records import NewJob, Receipt
 from dispatcher.model.state import State
+from dispatcher.pipeline import as_dict
 
 _NOBODY = dict.fromkeys(PERSON_FIELDS, "")
 _plain = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
@@ -59,6 +60,11 @@ def whereabouts(key: str, state: State) -> dict[str, str]:
 def receipt_path(key: str) -> str:
     """The path at which a job's receipt is."""
     return f"/jobs/{key if _plain(key) else quote(key, safe='')}"
+
+
+def receipt_document(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as clients get it: Hellotracks' name for the key, and the path to ask at again."""
+    return {"uidSecondary": receipt.key, "receipt": receipt_path(receipt.key)} | as_dict(receipt)
 
 
 def job_object(job: NewJob, receipt: Receipt) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dispatcher.daemon.created import outcome, whereabouts
 from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.order import LARGE_BYTES, read_order
 from dispatcher.daemon.prefer import Preference, read_preference
-from dispatcher.daemon.reply import OK, Refusal, json_reply
+from dispatcher.daemon.reply import OK, Refusal, json_reply, refused_jobs
 from dispatcher.errors import InvalidJobs
 from dispatcher.intake import InputError
 from dispatcher.model.records import SEND_ROUTE_CHANGE, NewJob
@@ -75,14 +75,9 @@ class CreateJobs:
         except InputError as error:
             raise Refusal(400, str(error)) from None
         except InvalidJobs as bad:
-            raise _refused(bad) from None
+            raise refused_jobs(bad) from None
 
 
 def _patience_s(preference: Preference, settings: Settings) -> float:
     longest = settings.accept_timeout_s
     return longest if preference.wait_s is None else min(preference.wait_s, longest)
-
-
-def _refused(bad: InvalidJobs) -> Refusal:
-    errors = [{"index": error.index, "field": error.field, "message": error.message} for error in bad.errors]
-    return Refusal(400, f"nothing was accepted: {bad}", extra={"errors": errors})

@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 WATCHED = frozenset({"/livez", "/readyz", "/metrics"})
 """Answered without a key, and while the daemon stops."""
-OWN_KEY_CHECK = frozenset({"/api/createjobs", "/api/{action}"})
+OWN_KEY_CHECK = frozenset({"/api/createjobs", "/api/{action}", "/plan"})
 """Their key may stand in the body."""
 OWN_ACCESS: frozenset[str] = frozenset()
 """Routes, in aiohttp's canonical form, that look after who may come in and to which account by themselves."""

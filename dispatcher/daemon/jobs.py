@@ -8,11 +8,9 @@ import msgspec
 from aiohttp import web
 
 from dispatcher.daemon.access import desk_of
-from dispatcher.daemon.created import receipt_path
+from dispatcher.daemon.created import receipt_document
 from dispatcher.daemon.reply import Refusal, json_reply
-from dispatcher.model.records import Receipt
 from dispatcher.model.state import State
-from dispatcher.pipeline import as_dict
 
 MOST_ROWS = 1000
 DEFAULT_ROWS = 100
@@ -31,7 +29,7 @@ class Jobs:
         ]
 
     async def show(self, request: web.Request) -> web.Response:
-        """`GET /jobs/{key}`: the newest version of a job; with `?explain=true` why it is where it is."""
+        """`GET /jobs/{key}`: the newest version of a job; with `?explain=true` why it waits and why with whom."""
         key = request.match_info["key"]
         dispatcher = desk_of(request).dispatcher
         if request.query.get("explain", "").lower() in {"1", "true", "yes"}:
@@ -40,11 +38,12 @@ class Jobs:
                 raise _unknown(key)
             told: dict[str, Any] = msgspec.to_builtins(explanation)
             del told["receipt"]
-            return json_reply(_document(explanation.receipt) | {"explanation": told})
+            told["choice"] = msgspec.to_builtins(await dispatcher.why(key))
+            return json_reply(receipt_document(explanation.receipt) | {"explanation": told})
         receipt = await dispatcher.receipt(key)
         if receipt is None:
             raise _unknown(key)
-        return json_reply(_document(receipt))
+        return json_reply(receipt_document(receipt))
 
     async def page(self, request: web.Request) -> web.Response:
         """`GET /jobs?state=held,dead&after=SEQ&limit=N`: receipts in the order of acceptance, a page at a time."""
@@ -55,7 +54,7 @@ class Jobs:
         limit = _whole(query.get("limit", str(DEFAULT_ROWS)), "limit", low=1, high=MOST_ROWS)
         rows = await desk_of(request).dispatcher.page(states=states, after_seq=after, limit=limit)
         return json_reply(
-            {"jobs": [_document(row) for row in rows], "next": rows[-1].seq if len(rows) == limit else None}
+            {"jobs": [receipt_document(row) for row in rows], "next": rows[-1].seq if len(rows) == limit else None}
         )
 
     async def take_back(self, request: web.Request) -> web.Response:
@@ -63,7 +62,7 @@ class Jobs:
         key = request.match_info["key"]
         dispatcher = desk_of(request).dispatcher
         withdrawal = await dispatcher.care.delete(key)
-        withdrawn, left = ([_document(row) for row in rows] for rows in (withdrawal.withdrawn, withdrawal.left))
+        withdrawn, left = ([receipt_document(row) for row in rows] for rows in (withdrawal.withdrawn, withdrawal.left))
         if left:
             states = ", ".join(f"version {row.version} is {row.state}" for row in withdrawal.left)
             raise Refusal(
@@ -72,10 +71,6 @@ class Jobs:
         if not withdrawn and await dispatcher.receipt(key) is None:
             raise _unknown(key)
         return json_reply({"withdrawn": withdrawn, "left": left})
-
-
-def _document(receipt: Receipt) -> dict[str, Any]:
-    return {"uidSecondary": receipt.key, "receipt": receipt_path(receipt.key)} | as_dict(receipt)
 
 
 def _unknown(key: str) -> Refusal:

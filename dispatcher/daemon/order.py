@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -38,20 +39,32 @@ _decode_auth = msgspec.json.Decoder(_Signed).decode
 _decode = msgspec.json.Decoder(_Request).decode
 
 
-def read_order(body: bytes, *, switches: int = 0) -> list[NewJob]:
+def _fresh(job: NewJob) -> NewJob:
+    return named(job, new_key())
+
+
+def read_order(
+    body: bytes,
+    *,
+    switches: int = 0,
+    lenient_coordinates: bool = False,
+    name: Callable[[NewJob], NewJob] = _fresh,
+) -> list[NewJob]:
     """The jobs of a request, checked and each with a key, in its order.
 
     Args:
         body: `{"data": {"jobs": […], "autoassign": …, "sendRouteChange": …, "isTemplate": …}}` in UTF-8; the switches
             are booleans or their texts.
         switches: the wishes where the request says nothing.
+        lenient_coordinates: unset and out-of-range coordinates are no problem.
+        name: gives a job without `uidSecondary` its key; by default a new one each time.
 
     Raises:
         InputError: it is not such a document.
         InvalidJobs: jobs are bad; every problem of every job is named.
     """
     document = _document(body, switches)
-    read = JobReader(switches=document.switches)
+    read = JobReader(switches=document.switches, lenient_coordinates=lenient_coordinates)
     jobs: list[NewJob] = []
     problems: list[FieldError] = []
     for index, raw in enumerate(document.jobs):
@@ -60,7 +73,7 @@ def read_order(body: bytes, *, switches: int = 0) -> list[NewJob]:
         except InvalidJobs as refused:
             problems += refused.errors
         else:
-            jobs.append(job if job.key else named(job, new_key()))
+            jobs.append(job if job.key else name(job))
     if problems:
         raise InvalidJobs(problems)
     return jobs

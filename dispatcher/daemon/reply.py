@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from dispatcher.errors import InvalidJobs
+
 OK = 0
 """`status` of a reply: all well."""
 FAILED = 1
@@ -63,6 +65,12 @@ class Refusal(Exception):  # noqa: N818 - named for what it is
 def busy(message: str, *, retry_after_s: float, close: bool = False) -> Refusal:
     """503: nothing was taken; the same request is worth sending again after a while."""
     return Refusal(503, message, headers={"Retry-After": str(max(1, round(retry_after_s)))}, close=close)
+
+
+def refused_jobs(bad: InvalidJobs, what: str = "nothing was accepted") -> Refusal:
+    """400 with every problem of every job."""
+    errors = [{"index": error.index, "field": error.field, "message": error.message} for error in bad.errors]
+    return Refusal(400, f"{what}: {bad}", extra={"errors": errors})
 
 
 def json_reply(content: Any, *, http_status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -21,8 +21,12 @@ from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.door import Door
 from dispatcher.daemon.health import Health
 from dispatcher.daemon.jobs import Jobs
+from dispatcher.daemon.lag import LoopLag
 from dispatcher.daemon.metrics import Meters
 from dispatcher.daemon.passing import PassingOn
+from dispatcher.daemon.plan import Plan
+from dispatcher.daemon.process import Process
+from dispatcher.daemon.replay import Replay
 from dispatcher.errors import ConfigError
 from dispatcher.pipeline import FleetFiles
 from dispatcher.settings import Settings
@@ -73,9 +77,10 @@ class Daemon:
         passes = [Pass(settings.account, "", settings.accept_key)] if settings.accept_key else []
         self._guard = Guard(passes, desks=self._accounts.desks)
         self._connections = Connections(most=raise_file_limit())
+        self._lag = LoopLag()
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
 
     def __repr__(self) -> str:
         return f"<Daemon {self.url} → {self._settings.base_url}, {'open' if self._runner else 'closed'}>"
@@ -110,7 +115,10 @@ class Daemon:
             server = self._runner.server
             assert server is not None  # noqa: S101 - `setup` made it
             self._connections.serve(server)
-            self._sweeper = asyncio.create_task(self._connections.run(), name="silent connections")
+            self._loops = [
+                asyncio.create_task(self._connections.run(), name="silent connections"),
+                asyncio.create_task(self._lag.run(), name="event loop lag"),
+            ]
             await listener.start_serving()
             if self._settings.policy != "none":
                 # a daemon thread, so that a stop does not wait for the compiler
@@ -138,10 +146,10 @@ class Daemon:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
-        sweeper, self._sweeper = self._sweeper, None
-        if sweeper is not None:
-            sweeper.cancel()
-            await asyncio.gather(sweeper, return_exceptions=True)
+        loops, self._loops = self._loops, []
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
 
     async def _bind(self) -> asyncio.Server:
         """Take the address; nobody is let in before everything else stands."""
@@ -157,13 +165,16 @@ class Daemon:
 
     def _application(self) -> web.Application:
         accounts, guard, settings = self._accounts, self._guard, self._settings
+        process = Process(settings, spool=accounts.spool, connections=self._connections, lag=self._lag)
         door = Door(accounts, guard=guard, meters=self._meters, connections=self._connections)
         application = web.Application(middlewares=[web.middleware(door)], client_max_size=0)
         features = (
             CreateJobs(guard=guard, settings=settings),
             PassingOn(guard=guard, settings=settings),
             Jobs(),
-            Health(accounts.desks, meters=self._meters, settings=settings, connections=self._connections),
+            Replay(settings=settings),
+            Plan(guard=guard, settings=settings),
+            Health(accounts.desks, meters=self._meters, settings=settings, process=process),
         )
         for feature in features:
             application.add_routes(feature.routes())

@@ -56,15 +56,20 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     reasons: dict[str, tuple[int, str | None]]
 
 
-def choose(engine: Engine, job: Mapping[str, Any], worker: str | None) -> Choice:
-    """Ask an engine; it takes a while with many members.
+def choose(engine: Engine, job: Mapping[str, Any], worker: str | None) -> Choice | None:
+    """Ask an engine; it takes a while with many members. None when it cannot read the job: nobody was chosen then.
 
     Args:
         engine: with the day routes as they are.
         job: in Hellotracks' field names.
         worker: username of the member who has it, None for nobody.
     """
-    told = engine.explain(job)
+    from engine import EngineError  # noqa: PLC0415 - only with an engine at hand
+
+    try:
+        told = engine.explain(job)
+    except EngineError:
+        return None
     given = engine.explain(job, worker) if worker in engine.members else None
     return Choice(
         policy=told.policy,
