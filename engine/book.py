@@ -25,6 +25,8 @@ _NO_WORDS: Final = np.zeros(0, dtype=np.uint64)
 
 KEPT_DAYS: Final = 1
 """Days that stay in memory after they have passed for everybody."""
+WARNINGS_KEPT: Final = 1000
+"""An engine that lives for months must not keep every oddity it was ever told."""
 
 
 class Book:
@@ -90,20 +92,24 @@ class Book:
         if member.uid is not None:
             self.by_uid.setdefault(member.uid, index)
 
-    def put_member(self, record: Mapping[str, Any]) -> None:
-        """A newer record of a member, or a new member."""
-        member = self.reader.read(record)
-        index = self.by_username.get(member.username) if member.username else self.by_uid.get(member.uid or "")
-        if index is None:
-            index = len(self.members)
-            self.members.append(member)
+    def put_members(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Newer records of members, or new members, who come last in input order."""
+        changed: dict[int, None] = {}
+        for record in records:
+            member = self.reader.read(record)
+            index = self.by_username.get(member.username) if member.username else self.by_uid.get(member.uid or "")
+            if index is None:
+                index = len(self.members)
+                self.members.append(member)
+                self.days.add_member(member)
+            else:
+                self.members[index] = member
+                self.days.fleet.put(index, member)
             self.name(member, index)
-            self.days.add_member(member)
-        else:
-            self.members[index] = member
-            self.name(member, index)
-            self.days.fleet.put(index, member)
-            self.days.refresh(index)
+            changed[index] = None
+        if changed:
+            self.days.refresh(list(changed))
+        del self.warnings[WARNINGS_KEPT:]
 
     def put_location(self, index: int, lat: float, lng: float, seen_s: float) -> None:
         """A member's newest place."""
@@ -151,6 +157,7 @@ class Book:
             self.days.put(stop, member, day, handle)
             self.registry.add(handle, Entry(stop.key, stop.uid, day, member))
             handle += 1
+        del self.warnings[WARNINGS_KEPT:]
 
     def _forget_saved(self, record: Mapping[str, Any]) -> None:
         for name, find in (("uidSecondary", self.registry.of_key), ("id", self.registry.of_name)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, overload
 
 from engine.aside import set_aside
@@ -18,6 +18,7 @@ from engine.fleet import LAST_MOMENT
 from engine.job import read_job
 from engine.live import move_stop, without_holder
 from engine.planting import Planter, ball_tree
+from engine.relay import relay_day
 from engine.settings import EngineSettings
 from engine.twin import twin_of
 
@@ -173,6 +174,27 @@ class Engine:
         with self._lock:
             self._book.add_saved(jobs)
 
+    def replace_day(self, day: int, jobs: Iterable[Mapping[str, Any]], *, keep: Collection[str] = ()) -> int:
+        """Make the routes of a day those of its newest listing (the `jobs` of a `getjobs` reply).
+
+        Stops of the day that are not in the listing leave, the others enter by the order of stops. A route that is the
+        same already is not touched.
+
+        Args:
+            day: YYYYMMDD. A day that is over for everybody is passed over.
+            jobs: the listing; those of other days are passed over.
+            keep: keys or ids that the listing says nothing about: their stops stay as they are, and what the listing
+                has under these names is passed over.
+
+        Returns:
+            How many routes were laid anew.
+
+        Raises:
+            EngineError: there is no such day.
+        """
+        with self._lock:
+            return relay_day(self._book, day, jobs, keep)
+
     def cancel(self, keys: Iterable[str]) -> int:
         """Stops with these keys (or ids) leave their routes; returns how many there were."""
         with self._lock:
@@ -248,8 +270,12 @@ class Engine:
 
         The stops of a known member stay.
         """
+        self.update_members([record])
+
+    def update_members(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """The same for many members at once, which costs little more than for one."""
         with self._lock:
-            self._book.put_member(record)
+            self._book.put_members(records)
 
     def advance(self, now: float) -> None:
         """Let time go on without deciding anything: days start later, locations age, a new day begins.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -206,23 +206,27 @@ class Days:
                 plant(self.state, row, self.count, self.planter)
         self.count += 1
         self.fleet.append(member)
-        self.refresh(self.count - 1)
 
-    def refresh(self, i: int) -> None:
-        """Bring everything of a member up to date after its columns changed."""
-        member = self.fleet.members[i]
-        self.traits.add(member)
+    def refresh(self, members: Sequence[int]) -> None:
+        """Bring everything of some members up to date after their columns changed: one tree a day, however many."""
+        for i in members:
+            self.traits.add(self.fleet.members[i])
         words, planes = self.traits.words, self.traits.planes
         if words > self.state.traits.shape[1] or planes > self.state.node_room.shape[1]:
             self.state = with_words(self.state, words, planes)
-        self.state.traits[i] = self.traits.of(member)
+        for i in members:
+            self.state.traits[i] = self.traits.of(self.fleet.members[i])
         self.today, _ = self.fleet.clocks(self.now)
         self._today_rows = None
+        which = np.array(members, dtype=np.int64)
         for day, row in self.rows.items():
-            s = row * self.capacity + i
-            self.fleet.fill(self.state.slots[s : s + 1], day, self.now, np.array([i]))
-            rebuild_slots(self.state, np.array([s], dtype=np.int64))
+            chosen = row * self.capacity + which
+            slots = self.state.slots[chosen]
+            self.fleet.fill(slots, day, self.now, which)
+            self.state.slots[chosen] = slots
+            rebuild_slots(self.state, chosen)
             plant(self.state, row, self.count, self.planter)
+            self._strayed.pop(row, None)
 
     def _fill(self, day: int, *, everybody: bool) -> None:
         """Write the columns of a day into its slots, and bring those that differ up to date, with the tree."""

@@ -16,12 +16,14 @@ class Entry(NamedTuple):
         uid: the job's `id`.
         day: ordinal of its date.
         member: index of its member.
+        mark: what a whole day's listing said of it (see `engine.relay`), 0 when it did not come with one.
     """
 
     key: str | None
     uid: str | None
     day: int
     member: int
+    mark: int = 0
 
 
 class Registry:

@@ -52,6 +52,28 @@ class LivePair:
         self.engine.add_routes(saved)
         self.oracle.add_routes(saved)
 
+    def replace_day(self, saved: list[dict[str, Any]], ahead: int) -> None:
+        """The whole listing of a day: what is not in it leaves, what is in it leaves every other day."""
+        day = self.maker.day(ahead)
+        on = calendar_day(day)
+        assert on is not None
+        listed = [job | {"day": day} for job in saved]
+        self.engine.replace_day(day, listed)
+        if self.oracle.members and on >= min(map(self.oracle.today, range(self.members))):
+            self._replace_in_oracle(listed, on)
+
+    def _replace_in_oracle(self, listed: list[dict[str, Any]], on: date) -> None:
+        routes = self.oracle.routes
+        for who, day in routes:
+            if day == on:
+                routes[who, day].clear()
+        for job in listed:
+            self.oracle._save(job)
+        here = {stop.key for (_, day), route in routes.items() for stop in route if day == on and stop.key}
+        for (_, day), route in routes.items():
+            if day != on:
+                route[:] = [stop for stop in route if stop.key not in here]
+
     def cancel(self, keys: list[str]) -> None:
         """Stops of days that are over may be forgotten already; all others count."""
         ahead = self._ahead(keys)
@@ -156,6 +178,7 @@ EVENTS = (
     "decide",
     "why",
     "add",
+    "day",
     "cancel",
     "complete",
     "later",
@@ -176,6 +199,8 @@ def happen(pair: LivePair, event: str) -> int:
             pair.ask_why_not(jobs_of(pair, 1)[0])
         case "add":
             pair.add_routes(saved_stops_of(pair, source.between(1, 4)))
+        case "day":
+            pair.replace_day(saved_stops_of(pair, source.between(0, 6)), source.pick((0, 0, 1, -1)))
         case "cancel":
             pair.cancel([source.pick(KEYS) for _ in range(source.between(0, 4))])
         case "complete":
