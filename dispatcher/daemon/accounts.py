@@ -12,7 +12,7 @@ from dispatcher.daemon.metrics import Meters
 from dispatcher.pipeline import Dispatcher, FleetFiles
 from dispatcher.pipeline.clock import SystemClock
 from dispatcher.settings import Settings
-from dispatcher.spool import LentSpool, open_spool
+from dispatcher.spool import LentSpool, Spool, open_spool
 
 
 class Accounts:
@@ -57,6 +57,11 @@ class Accounts:
     def recovered(self) -> int:
         """Jobs of all accounts whose outcome was open when they were opened."""
         return sum(desk.dispatcher.recovered for desk in self.desks.values())
+
+    @property
+    def spool(self) -> Spool:
+        """The one that all of them share."""
+        return self._spool
 
     @property
     def busy(self) -> int:

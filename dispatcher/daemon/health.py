@@ -8,10 +8,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from dispatcher.daemon.connections import Connections
 from dispatcher.daemon.desk import Desk
-from dispatcher.daemon.metrics import CONTENT_TYPE, UNSETTLED, Meters, sample
+from dispatcher.daemon.metrics import CONTENT_TYPE, Meters
+from dispatcher.daemon.process import Process
 from dispatcher.daemon.reply import STOPPING, json_reply
+from dispatcher.daemon.sample import UNSETTLED, sample
 from dispatcher.settings import Settings
 
 MEMORY = frozenset({"memory:", ":memory:"})
@@ -25,16 +26,14 @@ class Health:
         desks: whose state is told.
         meters: what was counted.
         settings: the spool's limits.
-        connections: counted.
+        process: what belongs to no account.
     """
 
-    def __init__(
-        self, desks: Mapping[str, Desk], *, meters: Meters, settings: Settings, connections: Connections
-    ) -> None:
+    def __init__(self, desks: Mapping[str, Desk], *, meters: Meters, settings: Settings, process: Process) -> None:
         self._desks = desks
         self._meters = meters
         self._settings = settings
-        self._connections = connections
+        self._process = process
         self._folder = None if settings.spool in MEMORY else Path(settings.spool).absolute().parent
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -62,7 +61,7 @@ class Health:
         samples = [
             await sample(desk.dispatcher, problem=await self._reason(desk)) for desk in tuple(self._desks.values())
         ]
-        body = self._meters.text(samples, connections=self._connections.count)
+        body = self._meters.text(samples, self._process.sample())
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _reason(self, desk: Desk) -> str:
