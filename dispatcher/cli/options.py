@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dispatcher.settings import Settings, describe, load_settings
+from dispatcher.settings import Configuration, Settings, describe, load_configuration
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,10 +53,29 @@ def setting_options(command: F) -> F:
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
-    """Take the flags out of a command's options and load the settings.
+    """Take the flags out of a command's options and load the settings of the one account that is meant.
+
+    Raises:
+        ConfigError: a name is unknown or a value is wrong; there are several accounts and none was chosen.
+        click.UsageError: `--set` without `=`.
+    """
+    return configuration_from(options).only
+
+
+def configuration_from(options: dict[str, Any]) -> Configuration:
+    """Take the flags out of a command's options and load the settings of all accounts.
 
     Raises:
         ConfigError: a name is unknown or a value is wrong.
+        click.UsageError: `--set` without `=`.
+    """
+    return source_from(options)()
+
+
+def source_from(options: dict[str, Any]) -> Callable[[], Configuration]:
+    """Take the flags out of a command's options; what comes back loads the settings, each time from the start.
+
+    Raises:
         click.UsageError: `--set` without `=`.
     """
     flags: dict[str, str] = {}
@@ -69,4 +88,5 @@ def settings_from(options: dict[str, Any]) -> Settings:
         if not sign:
             raise click.UsageError(f"--set {pair}: expected NAME=VALUE")
         flags[name.strip().replace("-", "_")] = value
-    return load_settings(config=options.pop("config_file"), flags=flags)
+    config = options.pop("config_file")
+    return lambda: load_configuration(config=config, flags=flags)

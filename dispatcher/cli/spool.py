@@ -11,7 +11,7 @@ import click
 import orjson
 
 from dispatcher.cli.exits import NOT_ALL, plain_errors, say
-from dispatcher.cli.options import setting_options, settings_from
+from dispatcher.cli.options import configuration_from, setting_options
 from dispatcher.cli.rows import (
     as_dict,
     filter_from,
@@ -27,7 +27,7 @@ from dispatcher.errors import SpoolError
 from dispatcher.model.state import State
 
 if TYPE_CHECKING:
-    from dispatcher.settings import Settings
+    from dispatcher.settings import Configuration
     from dispatcher.spool import SqliteSpool
 
 DAY_S = 86_400.0
@@ -49,7 +49,7 @@ def spool() -> None:
 @plain_errors
 def check(*, as_json: bool, **options: Any) -> None:
     """Read the whole file: is it sound, and does everything hold that must hold? Changes nothing."""
-    settings = settings_from(options)
+    settings = configuration_from(options).process
     from dispatcher.spool.invariants import problems  # noqa: PLC0415 - help stays fast
     from dispatcher.spool.lock import FileLock  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def stats(*, as_json: bool, **options: Any) -> None:
     """Jobs per account and state, sizes, and how long the oldest job has waited."""
     from dispatcher.spool import holder  # noqa: PLC0415 - help stays fast
 
-    settings = settings_from(options)
+    settings = configuration_from(options).process
     now = time.time()
     with view_of(settings) as view:
         counts = view.counts()
@@ -112,7 +112,7 @@ def stats(*, as_json: bool, **options: Any) -> None:
 @plain_errors
 def vacuum(*, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Give the room that pruned jobs have left back to the disk. Needs room for a second copy of the file meanwhile."""
-    settings = settings_from(options)
+    settings = configuration_from(options).process
     with view_of(settings) as view:
         path, before = view.path, view.stats()
     needed = before.file_bytes - before.unused_bytes
@@ -145,8 +145,9 @@ def vacuum(*, dry_run: bool, as_json: bool, **options: Any) -> None:
 @plain_errors
 def prune(*, age: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Delete settled jobs that are old, of every account. Their keys are forgotten: the same job is a new one then."""
-    settings = settings_from(options)
-    before = time.time() - _age_s(age, settings)
+    configuration = configuration_from(options)
+    settings = configuration.process
+    before = time.time() - _age_s(age, configuration)
     with view_of(settings) as view:
         count = view.prunable(before=before)
     if not dry_run:
@@ -169,7 +170,8 @@ def prune(*, age: str | None, dry_run: bool, as_json: bool, **options: Any) -> N
 def export(*, states: tuple[str, ...], limit: int, all_accounts: bool, **options: Any) -> None:
     """Jobs with their states as JSON lines, in the order of acceptance; all of them unless filtered."""
     chosen = {name: options.pop(name) for name in ("worker", "day", "since")}
-    settings = settings_from(options)
+    configuration = configuration_from(options)
+    settings = configuration.process if all_accounts else configuration.only
     wanted = filter_from(settings, chosen, states)
     count = 0
     with view_of(settings) as view:
@@ -191,7 +193,7 @@ def migrate(*, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Bring the file to the schema of this version. Opening it does so too; this does it when you choose to."""
     from dispatcher.spool.migrating import migrate_file  # noqa: PLC0415 - help stays fast
 
-    path = Path(spool_file(settings_from(options)))
+    path = Path(spool_file(configuration_from(options).process))
     done = migrate_file(path, dry_run=dry_run)
     if as_json:
         print_json(
@@ -210,11 +212,15 @@ def migrate(*, dry_run: bool, as_json: bool, **options: Any) -> None:
         say(f"{path}: has schema version {done.after}, the newest; nothing to do")
 
 
-def _age_s(text: str | None, settings: Settings) -> float:
+def _age_s(text: str | None, configuration: Configuration) -> float:
     if text is None:
-        if not settings.retain_days:
+        spans = {settings.retain_days for settings in configuration.accounts.values()}
+        if len(spans) > 1:
+            raise click.UsageError("retain_days differs from account to account: name an age by --older-than")
+        (retain_days,) = spans
+        if not retain_days:
             raise click.UsageError("retain_days is 0 (for ever): name an age by --older-than")
-        return settings.retain_days * DAY_S
+        return retain_days * DAY_S
     age_s = span_s(text)
     if age_s is None:
         raise click.UsageError(f"--older-than {text}: expected a span such as 30d or 12h")

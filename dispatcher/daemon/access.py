@@ -15,29 +15,14 @@ from aiohttp import hdrs, web
 
 from dispatcher.daemon.address import Address
 from dispatcher.daemon.order import LARGE_BYTES, key_in
+from dispatcher.daemon.passes import Pass
 from dispatcher.daemon.reply import Refusal
-from dispatcher.model.secret import Secret
 
 if TYPE_CHECKING:
     from dispatcher.daemon.desk import Desk
 
 KEY_HEADER = "API-Key"
 _SALT = secrets.token_bytes(32)
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """A key that lets a client in.
-
-    Attributes:
-        account: to which account.
-        client: the client's name, for the log; "" when it has none.
-        key: what it presents.
-    """
-
-    account: str
-    client: str
-    key: Secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,17 +36,21 @@ class Address:
         return f"http://{host}:{self.port}"
 
 
-def listening_address(settings: Settings) -> Address:
+def listening_address(settings: Settings, *, keyed: bool) -> Address:
     """The address of the setting `listen`.
+
+    Args:
+        settings: of the process.
+        keyed: whether clients need a key.
 
     Raises:
         ConfigError: others could reach it, and there is no key that they would need.
     """
     host, _, port = settings.listen.rpartition(":")
     address = Address(host.removeprefix("[").removesuffix("]"), int(port))
-    if not address.loopback and not settings.accept_key:
+    if not address.loopback and not keyed:
         raise ConfigError(
             f"listen: {settings.listen} can be reached by others, so clients need a key: set accept_key "
-            "(DISPATCHER_ACCEPT_KEY), or listen on 127.0.0.1"
+            "(DISPATCHER_ACCEPT_KEY) or clients, or listen on 127.0.0.1"
         )
     return address

@@ -11,7 +11,7 @@ from typing import Self
 
 from aiohttp import web
 
-from dispatcher.daemon.access import Guard, Pass
+from dispatcher.daemon.access import Guard
 from dispatcher.daemon.accounts import Accounts
 from dispatcher.daemon.address import Address, listening_address
 from dispatcher.daemon.comeback import RETRY_S
@@ -23,13 +23,14 @@ from dispatcher.daemon.health import Health
 from dispatcher.daemon.jobs import Jobs
 from dispatcher.daemon.lag import LoopLag
 from dispatcher.daemon.metrics import Meters
+from dispatcher.daemon.passes import passes_of
 from dispatcher.daemon.passing import PassingOn
 from dispatcher.daemon.plan import Plan
 from dispatcher.daemon.process import Process
 from dispatcher.daemon.replay import Replay
 from dispatcher.errors import ConfigError
 from dispatcher.pipeline import FleetFiles
-from dispatcher.settings import Settings
+from dispatcher.settings import Configuration, Settings
 
 _log = logging.getLogger("dispatcher.daemon")
 
@@ -51,30 +52,34 @@ class Daemon:
         ...     await asyncio.Event().wait()
 
     Args:
-        settings: account, spool, address and everything else.
+        settings: of one account and the process, or those of several accounts.
         fleet: members and day routes from files; without it they are read from Hellotracks.
         retry_denied_s: between two tries of an account that was denied.
 
     Raises:
-        ConfigError: the address cannot be listened on, or only with a key.
+        ConfigError: the address cannot be listened on, or only with a key; keys that do not tell accounts apart.
         SpoolUnusable: on entering the block.
     """
 
-    def __init__(self, settings: Settings, *, fleet: FleetFiles | None = None, retry_denied_s: float = RETRY_S) -> None:
+    def __init__(
+        self, settings: Settings | Configuration, *, fleet: FleetFiles | None = None, retry_denied_s: float = RETRY_S
+    ) -> None:
+        configuration = Configuration.of(settings) if isinstance(settings, Settings) else settings
+        settings = configuration.process
+        passes = passes_of(configuration)
         self._settings = settings
-        self._address = listening_address(settings)
+        self._address = listening_address(settings, keyed=bool(passes))
         grace_s = settings.shutdown_grace_s
         self._answer_s = min(ANSWER_S, grace_s / 3)
         self._meters = Meters()
         self._accounts = Accounts(
             settings,
-            {settings.account: settings},
+            configuration.accounts,
             meters=self._meters,
             grace_s=max(0.01, grace_s - self._answer_s),
             fleet=fleet,
             retry_denied_s=retry_denied_s,
         )
-        passes = [Pass(settings.account, "", settings.accept_key)] if settings.accept_key else []
         self._guard = Guard(passes, desks=self._accounts.desks)
         self._connections = Connections(most=raise_file_limit())
         self._lag = LoopLag()
@@ -83,7 +88,7 @@ class Daemon:
         self._loops: list[asyncio.Task[None]] = []
 
     def __repr__(self) -> str:
-        return f"<Daemon {self.url} → {self._settings.base_url}, {'open' if self._runner else 'closed'}>"
+        return f"<Daemon {self.url}, {'open for ' + ', '.join(self.desks) if self.desks else 'closed'}>"
 
     @property
     def url(self) -> str:
@@ -120,7 +125,7 @@ class Daemon:
                 asyncio.create_task(self._lag.run(), name="event loop lag"),
             ]
             await listener.start_serving()
-            if self._settings.policy != "none":
+            if any(desk.settings.policy != "none" for desk in self.desks.values()):
                 # a daemon thread, so that a stop does not wait for the compiler
                 threading.Thread(target=_warm, name="warm the engine", daemon=True).start()
         except BaseException:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from dispatcher.model.secret import Secret
 
-Kind = Literal["text", "whole", "number", "switch", "list", "skills", "secret"]
+Kind = Literal["text", "whole", "number", "switch", "list", "skills", "secret", "clients"]
+Scope = Literal["account", "process"]
 
 _KINDS: Mapping[str, Kind] = {
     "str": "text",
@@ -18,6 +19,7 @@ _KINDS: Mapping[str, Kind] = {
     "tuple[str, ...]": "list",
     "Mapping[str, tuple[str, ...]]": "skills",
     "Secret": "secret",
+    "Mapping[str, Secret]": "clients",
 }
 
 
@@ -27,12 +29,15 @@ class SettingInfo:
 
     Attributes:
         name: the TOML key; variable and flag are made from it.
-        kind: text, whole, number, switch (true, false or not set), list (of texts), skills (name to list), secret.
+        kind: text, whole, number, switch (true, false or not set), list (of texts), skills (name to list), secret,
+            clients (name to secret).
         default: the value when nothing sets it.
         help: what it does, one or two sentences.
         unit: of the number, "" when it has none.
         low, high: bounds of the number, both allowed; None where there is none.
         choices: allowed texts; empty when any is.
+        scope: "account" when each account of a daemon may have a value of its own, "process" when there is one for all.
+        live: whether a running daemon takes a new value over when it reads its configuration anew.
     """
 
     name: str
@@ -43,6 +48,8 @@ class SettingInfo:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    scope: Scope = "account"
+    live: bool = False
 
     @property
     def variable(self) -> str:
@@ -70,10 +77,25 @@ class SettingInfo:
 
 
 def says(
-    text: str, *, unit: str = "", low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()
+    text: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    scope: Scope = "account",
+    live: bool = False,
 ) -> dict[str, Any]:
-    """Metadata of a field of `Settings`."""
-    return {"help": text, "unit": unit, "low": low, "high": high, "choices": choices}
+    """Metadata of a field of `Settings`; see `SettingInfo`."""
+    return {
+        "help": text,
+        "unit": unit,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "scope": scope,
+        "live": live,
+    }
 
 
 def info_of(field: Field[Any]) -> SettingInfo:
@@ -97,5 +119,6 @@ def plain(value: Any) -> str:
     if isinstance(value, Mapping):
         import json  # noqa: PLC0415 - only this kind needs it
 
-        return json.dumps({name: list(skills) for name, skills in value.items()}, ensure_ascii=False) if value else ""
+        entries = {name: str(one) if isinstance(one, Secret) else list(one) for name, one in value.items()}
+        return json.dumps(entries, ensure_ascii=False) if value else ""
     return str(value)

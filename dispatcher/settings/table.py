@@ -13,15 +13,19 @@ END = "<!-- /settings -->"
 
 
 def configuration_table() -> str:
-    """A Markdown table with one row for every setting: name, default, what it does and what it may be."""
-    rows = ["| setting | default | what it does |", "|---|---|---|"]
-    rows += [f"| `{info.name}` | {_default(info)} | {_text(info)} |" for info in describe()]
+    """A Markdown table with one row for every setting: name, default, whose it is, what it does and what it may be."""
+    rows = ["| setting | default | scope | what it does |", "|---|---|---|---|"]
+    rows += [f"| `{info.name}` | {_default(info)} | {_scope(info)} | {_text(info)} |" for info in describe()]
     return "\n".join(rows) + "\n"
 
 
 def _default(info: SettingInfo) -> str:
     text = plain(info.default)
     return f"`{text}`" if text else "(empty)"
+
+
+def _scope(info: SettingInfo) -> str:
+    return f"{info.scope}, live" if info.live else info.scope
 
 
 def _text(info: SettingInfo) -> str:

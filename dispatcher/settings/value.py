@@ -15,6 +15,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]+(_[0-9]+)*")
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 _UNSET = frozenset({"", "none", "null"})
+_CLIENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SHIFT = re.compile(r"([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})")
 
 
@@ -38,6 +39,8 @@ def read_value(info: SettingInfo, value: Any) -> Any:
         value = _switch(value)
     elif info.kind == "list":
         value = _list(value)
+    elif info.kind == "clients":
+        value = _clients(value)
     else:
         value = _skills(value)
     check = _CHECKS.get(info.name)
@@ -109,6 +112,40 @@ def _skills(value: Any) -> Mapping[str, tuple[str, ...]]:
     return skills
 
 
+def clients_table(value: Any) -> dict[str, Any]:
+    """The clients by name, each with what stands for its key: a text, a secret or a table.
+
+    Raises:
+        ValueError: it is no such table, or a name in it cannot be used.
+    """
+    wanted = 'such as {"shop": "KEY"}'
+    if isinstance(value, str):
+        import json  # noqa: PLC0415 - only this kind needs it
+
+        try:
+            value = json.loads(value) if value.strip() else {}
+        except ValueError:  # its words could hold a key
+            raise ValueError(f"must be a JSON object {wanted}") from None
+    if not isinstance(value, Mapping):
+        raise ValueError(f"must be a table {wanted}")
+    for name in value:
+        if not _CLIENT.fullmatch(str(name)):
+            raise ValueError("has a name with other characters than letters, digits, -, _ and ., or with over 64")
+    return dict(value)
+
+
+def _clients(value: Any) -> Mapping[str, Secret]:
+    clients = {}
+    for name, key in clients_table(value).items():
+        try:
+            clients[name] = _secret(key)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if not clients[name]:
+            raise ValueError(f"{name}: has an empty key")
+    return clients
+
+
 def _secret(value: Any) -> Secret:
     secret = value if isinstance(value, Secret) else Secret(value.strip() if isinstance(value, str) else "")
     if not isinstance(value, Secret | str):
@@ -161,6 +198,11 @@ def _listen(value: str) -> None:
         raise ValueError(f'an IPv6 address stands in brackets, such as [::1]:8080, not "{value}"')
 
 
+def _header(value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value):
+        raise ValueError(f'must be the name of a header such as Authorization, not "{value}"')
+
+
 def _default_shift(value: str) -> None:
     match = _SHIFT.fullmatch(value)
     times = (
@@ -198,6 +240,7 @@ _CHECKS = {
     "listen": _listen,
     "tile_url": _tile_url,
     "default_shift": _default_shift,
+    "hook_header": _header,
     "account": _not_empty,
     "spool": _not_empty,
 }

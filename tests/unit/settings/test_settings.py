@@ -76,15 +76,17 @@ def test_every_setting_can_be_set_in_each_place_under_its_one_name(info: Any, tm
         "listen": ("[::1]:80", '"[::1]:80"'),
         "default_shift": ("22:00-06:00", '"22:00-06:00"'),
         "member_skills": ('{"ann": ["lift"]}', "{ann = ['lift']}"),
-        "send_route_change": ("true", "true"),
         "tile_url": ("https://t.example/{z}/{x}/{y}.png", '"https://t.example/{z}/{x}/{y}.png"'),
     }
-    samples |= dict.fromkeys(("api_key_file", "read_token_file", "act_token_file"), ("key.txt", '"key.txt"'))
+    samples |= {one.name: ("key.txt", '"key.txt"') for one in describe() if one.name.endswith("_file")}
+    samples["clients"] = ('{"shop": "K.2"}', "{shop = 'K.2'}")
     (tmp_path / "key.txt").write_text("K.1\n")
     if info.choices:
         text, toml = info.choices[-1], f'"{info.choices[-1]}"'
     elif info.kind in {"whole", "number"}:
         text, toml = (str(int(info.high)),) * 2
+    elif info.kind == "switch":
+        text, toml = "true", "true"
     elif info.kind == "list":
         text, toml = "a, b", '["a", "b"]'
     else:
@@ -286,8 +288,8 @@ def test_every_setting_of_the_engine_has_its_name_here() -> None:
 def test_the_table_has_a_row_for_every_setting() -> None:
     lines = configuration_table().splitlines()
     assert len(lines) == 2 + len(describe())
-    assert "| `max_batch_jobs` | `200` | Jobs in one request at most. From 1 to 10000. |" in lines
-    assert all(line.count("|") - line.count("\\|") == 4 for line in lines)
+    assert "| `max_batch_jobs` | `200` | account, live | Jobs in one request at most. From 1 to 10000. |" in lines
+    assert all(line.count("|") - line.count("\\|") == 5 for line in lines)
 
 
 def test_every_setting_says_where_it_may_be_set_and_what_it_does() -> None:
