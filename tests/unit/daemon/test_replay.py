@@ -34,7 +34,7 @@ class World:
             return document["state"], document["version"]
 
     def requests(self) -> int:
-        """createjobs requests that the server got."""
+        """How many createjobs requests the server got."""
         return int(self.sandbox.stats()["requests"]["/api/createjobs"])
 
     async def create(self, *jobs: dict[str, Any]) -> None:
