@@ -35,6 +35,7 @@ class Filter:
         day: YYYYMMDD, 0 for jobs without a day.
         since: changed at this Unix time or later.
         error: with this text in the last error, whatever its case.
+        text: with this text in the key, whatever its case.
         newest: only the newest version of each key.
         withdrawn: False leaves out what a person took back before it was sent.
     """
@@ -45,6 +46,7 @@ class Filter:
     day: int | None = None
     since: float | None = None
     error: str | None = None
+    text: str | None = None
     newest: bool = False
     withdrawn: bool = True
 
@@ -118,10 +120,20 @@ class SpoolView:
             rows = self._connection.execute(VIEW_SQL["prunable_rows"], (micros(before),)).fetchall()
         return sum(count for _, _, count in rows)
 
-    def listed(self, account: str, chosen: Filter, *, limit: int) -> list[Receipt]:
-        """The latest rows of an account that pass a filter, the latest first; up to `limit`, 0 for all."""
+    def listed(
+        self, account: str, chosen: Filter, *, limit: int, after: int = 0, before: int = LAST_SEQ
+    ) -> list[Receipt]:
+        """The latest rows of an account that pass a filter, the latest first.
+
+        Args:
+            account: its name.
+            chosen: the filter.
+            limit: rows at most, 0 for all.
+            after: only rows with a higher number.
+            before: only rows with a lower number.
+        """
         with self._reading():
-            seqs = self._seqs(account, chosen, after=0, limit=limit or LAST_SEQ, backwards=True)
+            seqs = self._seqs(account, chosen, after=after, before=before, limit=limit or LAST_SEQ, backwards=True)
             return reading.receipts(self._connection, account, self._number(account), seqs)
 
     def stream(self, account: str, chosen: Filter) -> Iterator[tuple[Receipt, bytes]]:
@@ -155,7 +167,21 @@ class SpoolView:
         row = self._connection.execute("SELECT id FROM accounts WHERE name = ?", (account,)).fetchone()
         return int(row[0]) if row else 0  # no account has that number: nothing is found
 
-    def _seqs(self, account: str, chosen: Filter, *, after: int, limit: int, backwards: bool = False) -> list[int]:
+    def last_seq(self) -> int:
+        """Number of the last row of all accounts, 0 when there is none."""
+        with self._reading():
+            return int(self._connection.execute(SQL["last_seq"]).fetchone()[0])
+
+    def _seqs(
+        self,
+        account: str,
+        chosen: Filter,
+        *,
+        after: int,
+        limit: int,
+        before: int = LAST_SEQ,
+        backwards: bool = False,
+    ) -> list[int]:
         """Row numbers in order, each source by the index that leads to it."""
         wanted = set(chosen.states or State)
         if chosen.keys:
@@ -169,11 +195,12 @@ class SpoolView:
             "states": mask(wanted),
             "keys": json_text(list(dict.fromkeys(chosen.keys))),
             "after": after,
-            "before": LAST_SEQ,
+            "before": before,
             "worker": chosen.worker,
             "day": chosen.day,
             "since": None if chosen.since is None else micros(chosen.since),
             "error": chosen.error,
+            "text": chosen.text,
             "prefix": None if chosen.withdrawn else WITHDRAWN,
             "newest": chosen.newest,
             "limit": limit,

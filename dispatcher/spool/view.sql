@@ -3,13 +3,14 @@
 
 -- name: listed
 -- Row numbers that pass a filter. /*from*/ is one of the sources below, /*order*/ ASC or DESC. :account, :states as bits,
--- :after and :before seq, :worker, :day, :since, :error and :newest: NULL (for :newest 0) lets every row pass.
+-- :after and :before seq, :worker, :day, :since, :error, :text and :newest: NULL (for :newest 0) lets every row pass.
 SELECT j.seq FROM /*from*/
 WHERE j.account = :account AND (1 << j.state) & :states AND j.seq > :after AND j.seq < :before
 AND (:worker IS NULL OR j.worker = :worker)
 AND (:day IS NULL OR c.day = :day)
 AND (:since IS NULL OR j.updated_at >= :since)
 AND (:error IS NULL OR instr(lower(j.error), lower(:error)) > 0)
+AND (:text IS NULL OR instr(lower(c.key), lower(:text)) > 0)
 AND (:prefix IS NULL OR substr(j.error, 1, length(:prefix)) <> :prefix OR j.state <> 7)
 AND (NOT :newest OR NOT EXISTS (
     SELECT 1 FROM contents AS n WHERE n.account = c.account AND n.key = c.key AND n.version > c.version

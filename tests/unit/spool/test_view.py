@@ -148,6 +148,7 @@ def test_listings_use_the_index_of_their_source(path: Path, name: str, step: str
         "day",
         "since",
         "error",
+        "text",
         "prefix",
         "newest",
         "limit",
