@@ -8,11 +8,12 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from dispatcher.daemon import page
 from dispatcher.daemon.access import KEY_HEADER, Guard, account_in, let_in
 from dispatcher.daemon.accounts import Accounts
 from dispatcher.daemon.connections import Connections
 from dispatcher.daemon.metrics import Meters
-from dispatcher.daemon.reply import STOPPING, STOPPING_S, Refusal, busy
+from dispatcher.daemon.reply import SERVER, STOPPING, STOPPING_S, Refusal, busy
 from dispatcher.errors import SpoolError, SpoolFull
 
 _log = logging.getLogger("dispatcher.daemon")
@@ -23,10 +24,8 @@ WATCHED = frozenset({"/livez", "/readyz", "/metrics"})
 """Answered without a key, and while the daemon stops."""
 OWN_KEY_CHECK = frozenset({"/api/createjobs", "/api/{action}", "/plan"})
 """Their key may stand in the body."""
-OWN_ACCESS: frozenset[str] = frozenset()
+OWN_ACCESS = frozenset({*page.ROUTES})
 """Routes, in aiohttp's canonical form, that look after who may come in and to which account by themselves."""
-SERVER = "hellotracks-dispatcher"
-"""Instead of the names and versions of what it is built on."""
 SPOOL_RETRY_S = 5.0
 
 

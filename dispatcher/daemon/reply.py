@@ -16,6 +16,9 @@ OK = 0
 FAILED = 1
 """Anything else. Hellotracks documents no values but 0."""
 
+SERVER = "hellotracks-dispatcher"
+"""Instead of the names and versions of what it is built on."""
+
 STOPPING = "the dispatcher is stopping"
 STOPPING_S = 5.0
 """When it is worth asking again: a restart takes about so long."""

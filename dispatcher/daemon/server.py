@@ -23,6 +23,7 @@ from dispatcher.daemon.health import Health
 from dispatcher.daemon.jobs import Jobs
 from dispatcher.daemon.lag import LoopLag
 from dispatcher.daemon.metrics import Meters
+from dispatcher.daemon.page import Page
 from dispatcher.daemon.passes import passes_of
 from dispatcher.daemon.passing import PassingOn
 from dispatcher.daemon.plan import Plan
@@ -83,6 +84,7 @@ class Daemon:
         self._guard = Guard(passes, desks=self._accounts.desks)
         self._connections = Connections(most=raise_file_limit())
         self._lag = LoopLag()
+        self._page = Page(self._accounts.desks, settings=settings, loopback=self._address.loopback)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._loops: list[asyncio.Task[None]] = []
@@ -117,6 +119,7 @@ class Daemon:
                 shutdown_timeout=self._answer_s / 4,
             )
             await self._runner.setup()
+            self._page.open()
             server = self._runner.server
             assert server is not None  # noqa: S101 - `setup` made it
             self._connections.serve(server)
@@ -146,6 +149,7 @@ class Daemon:
         if listener is not None:
             listener.close()
         self._accounts.release()
+        await self._page.close()  # its streams never end by themselves
         await self._answered()
         await self._accounts.close()
         runner, self._runner = self._runner, None
@@ -180,6 +184,7 @@ class Daemon:
             Replay(settings=settings),
             Plan(guard=guard, settings=settings),
             Health(accounts.desks, meters=self._meters, settings=settings, process=process),
+            self._page,
         )
         for feature in features:
             application.add_routes(feature.routes())

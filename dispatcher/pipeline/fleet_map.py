@@ -1,4 +1,4 @@
-"""The fleet as a map and its day routes show it: read off an engine at one moment. Changes nothing.
+"""The fleet as a map and its day routes show it: read off an engine at one moment. Changes nothing but the moment.
 
 The functions take a while with many members; `Fleet.ask` runs them in the engine's thread.
 """
@@ -102,9 +102,10 @@ class RouteView(msgspec.Struct, frozen=True, kw_only=True):
     stops: list[StopView]
 
 
-def members_view(engine: Engine) -> MembersView:
-    """Where everybody is, and whether they take jobs."""
+def members_view(engine: Engine, *, now: float) -> MembersView:
+    """Where everybody is, and whether they take jobs, at a moment (Unix seconds)."""
     with engine._lock:  # noqa: SLF001 - a look at the columns as they lie
+        engine.advance(now)
         days = engine._book.days  # noqa: SLF001
         count = days.count
         slots = _today_slots(days)

@@ -1,0 +1,5 @@
+"""The page at `/`."""
+
+from dispatcher.daemon.page.page import ROUTES, Page
+
+__all__ = ["ROUTES", "Page"]
