@@ -107,6 +107,7 @@ class Accounts:
 
     async def _open_account(self, settings: Settings) -> None:
         name = settings.account
+        self._spool.limit_rows(name, settings.spool_max_rows)
         dispatcher = Dispatcher(
             dataclasses.replace(settings, shutdown_grace_s=self._grace_s),
             spool=LentSpool(self._spool, account=name),

@@ -31,7 +31,7 @@ def open_spool(url_or_path: str | Path, *, max_rows: int = 0, min_free_bytes: in
 
     Args:
         url_or_path: "memory:" for one that lives as long as the process, otherwise the path of an SQLite file.
-        max_rows: most unsettled rows before `accept` raises SpoolFull, 0 for no limit.
+        max_rows: most unsettled rows of an account before `accept` raises SpoolFull, 0 for no limit.
         min_free_bytes: free space on the disk below which `accept` raises SpoolFull, 0 for no floor.
 
     Raises:

@@ -29,7 +29,7 @@ def accept(
     account_name: str,
     calls: Sequence[tuple[Sequence[NewJob], float]],
     *,
-    check_room: Callable[[int], None],
+    check_room: Callable[[str, int], None],
 ) -> list[list[Accepted] | SpoolFull]:
     """Store the jobs of several calls (jobs and Unix time of each) of one account, as if one came after the other.
 
@@ -39,7 +39,7 @@ def accept(
         effects: added to.
         account_name: made when it is new.
         calls: what to store.
-        check_room: given the unsettled rows there would be, raises SpoolFull.
+        check_room: given the account and the unsettled rows it would have, raises SpoolFull.
 
     Returns:
         For each call its answers, or why nothing of it was stored.
@@ -58,7 +58,7 @@ def accept(
         fresh = sum(one.fresh for one in answer)
         if fresh:
             try:
-                check_room(ledger.unsettled + fresh)
+                check_room(account_name, ledger.unsettled[account] + fresh)
             except SpoolFull as full:
                 answers.append(full)
                 continue
@@ -73,7 +73,7 @@ def accept(
                 if one.version > 1:
                     later_versions.append(one.seq)
         ledger.next_seq += fresh
-        ledger.unsettled += fresh
+        ledger.unsettled[account] += fresh
         answers.append(answer)
     if ledger.next_seq > first:
         _insert(connection, account, values)

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from dispatcher.model.state import State
-from dispatcher.spool.encoding import CODE
-
-_LAST_UNSETTLED = CODE[State.HELD]
 
 
 @dataclass(slots=True)
@@ -19,22 +16,18 @@ class Ledger:
     Attributes:
         accounts: number by name.
         next_seq: number of the next row.
-        unsettled: rows in an unsettled state, all accounts.
+        unsettled: rows in an unsettled state by account number.
         blocked: False when no version waits for an older one.
     """
 
     accounts: dict[str, int]
     next_seq: int
-    unsettled: int
+    unsettled: Counter[int]
     blocked: bool
 
     def copy(self) -> Ledger:
         """A copy that can be thrown away."""
-        return replace(self, accounts=dict(self.accounts))
-
-    def count(self, effects: Effects) -> None:
-        """Take the counted rows in."""
-        self.unsettled += sum(n for (_, code), n in effects.counts.items() if code <= _LAST_UNSETTLED)
+        return replace(self, accounts=dict(self.accounts), unsettled=Counter(self.unsettled))
 
 
 @dataclass(slots=True, frozen=True)

@@ -33,6 +33,9 @@ class LentSpool:
     async def close(self) -> None:
         """Nothing: the owner closes it."""
 
+    def limit_rows(self, account: str, most: int) -> None:
+        self._spool.limit_rows(account, most)
+
     async def accept(self, account: str, jobs: Sequence[NewJob], *, now: float) -> list[Accepted]:
         return await self._spool.accept(account, jobs, now=now)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from dispatcher.errors import SpoolError, SpoolFull
+from dispatcher.errors import SpoolError
 from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
 from dispatcher.model.state import State
 from dispatcher.spool.moving import check
+from dispatcher.spool.room import RowLimits
 
 
 @dataclass(slots=True, eq=False)
@@ -38,11 +39,11 @@ class MemorySpool:
     """A `Spool` in memory; also see there. What it holds outlives `close` and another `open`, not the object.
 
     Args:
-        max_rows: most unsettled rows before `accept` raises SpoolFull, 0 for no limit.
+        max_rows: most unsettled rows of an account before `accept` raises SpoolFull, 0 for no limit.
     """
 
     def __init__(self, *, max_rows: int = 0) -> None:
-        self._max_rows = max_rows
+        self._max_rows = RowLimits(max_rows)
         self._open = False
         self._next_seq = 1
         self._rows: dict[int, _Row] = {}
@@ -67,6 +68,9 @@ class MemorySpool:
     async def close(self) -> None:
         self._open = False
 
+    def limit_rows(self, account: str, most: int) -> None:
+        self._max_rows.set(account, most)
+
     async def accept(self, account: str, jobs: Sequence[NewJob], *, now: float) -> list[Accepted]:
         self._check_open()
         answers: list[Accepted] = []
@@ -83,9 +87,8 @@ class MemorySpool:
             fresh.setdefault(job.key, []).append(row)
             answers.append(Accepted(seq, version, State.ACCEPTED, True))
         count = sum(map(len, fresh.values()))
-        unsettled = sum(map(len, self._unsettled.values())) + count
-        if count and self._max_rows and unsettled > self._max_rows:
-            raise SpoolFull(f"the spool is full: {unsettled} unsettled jobs would be more than {self._max_rows}")
+        if count:
+            self._max_rows.check(account, len(self._unsettled.get(account, ())) + count)
         for row in sorted((row for rows in fresh.values() for row in rows), key=lambda row: row.seq):
             self._rows[row.seq] = row
             self._versions.setdefault((account, row.job.key), []).append(row)

@@ -82,7 +82,7 @@ def move(
     for (account, code), count in places.items():
         effects.counts[account, code] -= count
         effects.counts[account, to] += count
-        ledger.unsettled += count * ((to <= _LAST_UNSETTLED) - (code <= _LAST_UNSETTLED))
+        ledger.unsettled[account] += count * ((to <= _LAST_UNSETTLED) - (code <= _LAST_UNSETTLED))
     effects.moved += [Moved(account, rows, change.to, due) for account, rows in rows_of.items()]
     replayed = change.to == State.ACCEPTED and not SETTLED.isdisjoint(change.expect)
     if replayed or (ledger.blocked and change.to in SETTLED):

@@ -72,10 +72,14 @@ def open_file(path: Path, *, now: float, max_file_bytes: int) -> Opened:
             if max_file_bytes:
                 writer.execute(f"PRAGMA max_page_count = {max(1, max_file_bytes // page_bytes)}")
             recovered = _recover(writer, counts, now)
+            unsettled: Counter[int] = Counter()
+            for (account, code), n in counts.items():
+                if code <= _LAST_UNSETTLED:
+                    unsettled[account] += n
             ledger = Ledger(
                 accounts={name: number for number, name in writer.execute(SQL["all_accounts"])},
                 next_seq=int(writer.execute(SQL["last_seq"]).fetchone()[0]) + 1,
-                unsettled=sum(n for (_, code), n in counts.items() if code <= _LAST_UNSETTLED),
+                unsettled=unsettled,
                 blocked=bool(writer.execute(SQL["any_blocked"]).fetchone()[0]),
             )
             reader = schema.connect(path)

@@ -15,6 +15,7 @@ Rules every adapter keeps:
    holds it.
 6. A failed write (full disk) leaves everything as it was before the call and raises `SpoolFull` from `accept`; `apply`
    raises `SpoolError`.
+7. The row limit counts each account for itself: one that is full leaves the others their room.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ class Spool(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and give everything back. Idempotent."""
+        ...
+
+    def limit_rows(self, account: str, most: int) -> None:
+        """From now on this account may have `most` unsettled rows, 0 for no limit, whatever holds for others.
+
+        Nothing is taken away from an account that has more. Holds as long as the object lives; open or not.
+        """
         ...
 
     async def accept(self, account: str, jobs: Sequence[NewJob], *, now: float) -> list[Accepted]:

@@ -13,19 +13,56 @@ LOOK_EVERY_S = 0.05
 """Free space is asked for at most this often; it costs microseconds, and a fast caller fills megabytes meanwhile."""
 
 
+class RowLimits:
+    """How many unsettled rows each account may have.
+
+    Args:
+        default: for accounts without a limit of their own, 0 for no limit.
+    """
+
+    __slots__ = ("_default", "_own")
+
+    def __init__(self, default: int) -> None:
+        self._default = default
+        self._own: dict[str, int] = {}
+
+    def set(self, account: str, most: int) -> None:
+        """This account may have `most`, 0 for no limit."""
+        self._own[account] = most
+
+    def check(self, account: str, rows: int) -> None:
+        """May an account have `rows`?
+
+        Raises:
+            SpoolFull: no.
+        """
+        most = self._own.get(account, self._default)
+        if most and rows > most:
+            raise SpoolFull(f"the spool is full: {rows} unsettled jobs of {account} would be more than {most}")
+
+
 class Room:
     """Says no before the disk does.
 
     Args:
         folder: where the file lies.
-        max_rows: most unsettled rows, 0 for no limit.
+        max_rows: most unsettled rows of an account, 0 for no limit.
         min_free_bytes: free bytes that must stay on the disk, 0 for no floor.
         log: the log beside the file, whose pages need a place in the file one day.
         clock: monotonic seconds.
         free_bytes: asks the disk.
     """
 
-    __slots__ = ("_clock", "_folder", "_free", "_free_bytes", "_log", "_looked_at", "_max_rows", "_min_free_bytes")
+    __slots__ = (
+        "_clock",
+        "_folder",
+        "_free",
+        "_free_bytes",
+        "_log",
+        "_looked_at",
+        "_max_rows",
+        "_min_free_bytes",
+    )
 
     def __init__(
         self,
@@ -38,7 +75,7 @@ class Room:
         free_bytes: Callable[[Path], int] | None = None,
     ) -> None:
         self._folder = folder
-        self._max_rows = max_rows
+        self._max_rows = RowLimits(max_rows)
         self._min_free_bytes = min_free_bytes
         self._log = log
         self._clock = clock
@@ -46,14 +83,17 @@ class Room:
         self._free = 0
         self._looked_at = -LOOK_EVERY_S
 
-    def check(self, rows: int) -> None:
-        """May the spool hold `rows` unsettled rows now?
+    def limit_rows(self, account: str, most: int) -> None:
+        """An account has a limit of its own from now on."""
+        self._max_rows.set(account, most)
+
+    def check(self, account: str, rows: int) -> None:
+        """May the spool hold `rows` unsettled rows of an account now?
 
         Raises:
             SpoolFull: no; says which limit.
         """
-        if self._max_rows and rows > self._max_rows:
-            raise SpoolFull(f"the spool is full: {rows} unsettled jobs would be more than {self._max_rows}")
+        self._max_rows.check(account, rows)
         if not self._min_free_bytes:
             return
         self._look()

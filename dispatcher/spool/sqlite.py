@@ -42,7 +42,7 @@ class SqliteSpool:
 
     Args:
         path: the file, made by `open` when it is missing. `PATH.lock`, `PATH-wal` and `PATH-shm` belong to it.
-        max_rows: most unsettled rows before `accept` raises SpoolFull, 0 for no limit.
+        max_rows: most unsettled rows of an account before `accept` raises SpoolFull, 0 for no limit.
         min_free_bytes: free space on the disk below which `accept` raises SpoolFull, 0 for no floor.
         max_file_bytes: hard limit of the file's size, 0 for none. Moves need room too: leave them some by `max_rows`.
     """
@@ -121,6 +121,9 @@ class SqliteSpool:
         self._opened = None
 
     # -- writing ------------------------------------------------------------------------------------------------------
+
+    def limit_rows(self, account: str, most: int) -> None:
+        self._room.limit_rows(account, most)
 
     async def accept(self, account: str, jobs: Sequence[NewJob], *, now: float) -> list[Accepted]:
         if not jobs:

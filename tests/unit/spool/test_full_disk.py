@@ -147,9 +147,9 @@ def test_the_disk_is_asked_only_now_and_then(tmp_path: Path) -> None:
     room = Room(tmp_path, min_free_bytes=100, clock=lambda: now, free_bytes=free_bytes)
     for _ in range(3):
         with pytest.raises(SpoolFull, match="10 bytes free, the floor is 100"):
-            room.check(1)
+            room.check("acme", 1)
     now += 2 * LOOK_EVERY_S
-    room.check(1)
+    room.check("acme", 1)
     assert asked == [tmp_path] * 2
 
 
