@@ -20,7 +20,7 @@ _log = logging.getLogger("dispatcher.daemon")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-WATCHED = frozenset({"/livez", "/readyz", "/metrics"})
+WATCHED = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json"})
 """Answered without a key, and while the daemon stops."""
 OWN_KEY_CHECK = frozenset({"/api/createjobs", "/api/{action}", "/plan"})
 """Their key may stand in the body."""

@@ -23,6 +23,7 @@ from dispatcher.daemon.health import Health
 from dispatcher.daemon.jobs import Jobs
 from dispatcher.daemon.lag import LoopLag
 from dispatcher.daemon.metrics import Meters
+from dispatcher.daemon.openapi import OpenApi
 from dispatcher.daemon.page import Page
 from dispatcher.daemon.passes import passes_of
 from dispatcher.daemon.passing import PassingOn
@@ -183,6 +184,7 @@ class Daemon:
             Jobs(),
             Replay(settings=settings),
             Plan(guard=guard, settings=settings),
+            OpenApi(guard=guard),
             Health(accounts.desks, meters=self._meters, settings=settings, process=process),
             self._page,
         )
