@@ -9,7 +9,9 @@ import signal
 import threading
 from collections.abc import Callable
 
+from dispatcher.daemon.notify import Notifier
 from dispatcher.daemon.server import Daemon
+from dispatcher.daemon.watchdog import Watchdog
 from dispatcher.settings import Settings
 
 _log = logging.getLogger("dispatcher.daemon")
@@ -37,9 +39,14 @@ def run_daemon(settings: Settings, *, on_ready: Callable[[str, int], None]) -> N
 
 async def _serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
     stop = _stop_on_signal()
+    notifier = Notifier()
     async with Daemon(settings) as daemon:
         on_ready(daemon.url, daemon.recovered)
+        notifier.ready()
+        watchdog = asyncio.create_task(Watchdog(notifier, daemon.desks).run(), name="watchdog")
         await stop.wait()
+        notifier.stopping()
+        watchdog.cancel()
         _log.info("stopping: requests under way may take %g s", settings.shutdown_grace_s)
         _end_by_force_after(settings.shutdown_grace_s)
     _log.info("stopped")

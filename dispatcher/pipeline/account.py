@@ -174,6 +174,7 @@ class AccountPipeline:
         self.failure = None
         self.sender.denied = None
         self.turnstile.gate.allow()
+        self.sender.beat_at = self.clock.monotonic()
         for place, part in enumerate(self._parts):
             if self._stages[place].done():
                 self._stages[place] = self._run(part)
@@ -220,6 +221,14 @@ class AccountPipeline:
     def denied(self) -> Denied | None:
         """The server's refusal of our key, from whichever stage met it first."""
         return self.failure if isinstance(self.failure, Denied) else self.sender.denied
+
+    @property
+    def sender_silent_s(self) -> float:
+        """Seconds since the sending loop last gave a sign of life; 0 while it does not run, see `failure`."""
+        runs = any(
+            part is self.sender and not task.done() for part, task in zip(self._parts, self._stages, strict=False)
+        )
+        return self.clock.monotonic() - self.sender.alive_at if runs else 0.0
 
     async def status(self) -> PipelineStatus:
         """A report of this moment."""
