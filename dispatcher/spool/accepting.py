@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 import orjson
 
@@ -16,7 +17,7 @@ from dispatcher.spool.moving import reblock
 from dispatcher.spool.statements import ROWS_PER_STATEMENT, SQL, for_rows, json_text
 
 _ACCEPTED = CODE[State.ACCEPTED]
-_Known = dict[str, tuple[int, int, bytes, State]]
+Known = dict[str, tuple[int, int, bytes, State]]
 """Row, version, digest and state by key."""
 _COLUMNS = 10
 """Values of one row in `add_contents`."""
@@ -54,7 +55,7 @@ def accept(
     later_versions = []
     first = ledger.next_seq
     for jobs, now in calls:
-        answer, taken = _decide(jobs, newest, ledger.next_seq)
+        answer, taken = decide(jobs, newest, count(ledger.next_seq))
         fresh = sum(one.fresh for one in answer)
         if fresh:
             try:
@@ -84,7 +85,7 @@ def accept(
     return answers
 
 
-def _newest(connection: sqlite3.Connection, account: int, keys: list[str]) -> _Known:
+def _newest(connection: sqlite3.Connection, account: int, keys: list[str]) -> Known:
     """Row, version, digest and state of the newest version of those keys that are here."""
     (text,) = connection.execute(SQL["newest"], (account, json_text(keys))).fetchone()
     return {
@@ -93,10 +94,10 @@ def _newest(connection: sqlite3.Connection, account: int, keys: list[str]) -> _K
     }
 
 
-def _decide(jobs: Sequence[NewJob], newest: _Known, seq: int) -> tuple[list[Accepted], _Known]:
-    """The answer for each job in order, new rows numbered from `seq`, and what that makes the newest versions."""
+def decide(jobs: Sequence[NewJob], newest: Known, seqs: Iterator[int]) -> tuple[list[Accepted], Known]:
+    """The answer for each job in order, new rows numbered by `seqs`, and what that makes the newest versions."""
     answers = []
-    taken: _Known = {}
+    taken: Known = {}
     for job in jobs:
         key = job.key
         here = taken.get(key) or newest.get(key)
@@ -107,9 +108,9 @@ def _decide(jobs: Sequence[NewJob], newest: _Known, seq: int) -> tuple[list[Acce
             continue
         else:
             version = here[1] + 1
+        seq = next(seqs)
         taken[key] = (seq, version, job.digest, State.ACCEPTED)
         answers.append(Accepted(seq, version, State.ACCEPTED, True))
-        seq += 1
     return answers, taken
 
 
