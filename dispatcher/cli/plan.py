@@ -15,9 +15,11 @@ import orjson
 
 from dispatcher.cli.exits import BAD_INPUT, OK, plain_errors, say, say_problems
 from dispatcher.cli.options import setting_options, settings_from
+from dispatcher.cli.pictures import Pictures
 from dispatcher.errors import FieldError
 
 if TYPE_CHECKING:
+    from dispatcher.picture import Scene
     from dispatcher.settings import Settings
     from engine import Decision, Engine
 
@@ -39,6 +41,8 @@ WIDTH_IN_FILES = 200
 @click.option(
     "--explain", metavar="KEY", help="Also say why this job goes to whom it goes, and why not to the nearer ones."
 )
+@click.option("--map", "page", metavar="FILE", help="Also draw the plan as an HTML page; it needs no network.")
+@click.option("--plot", "image", metavar="FILE", help="Also draw the plan as an image: .png, .svg or .pdf.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @setting_options
 @plain_errors
@@ -50,6 +54,8 @@ def plan(
     company: str | None,
     now: str | None,
     explain: str | None,
+    page: str | None,
+    image: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -59,6 +65,7 @@ def plan(
     """
     settings = settings_from(options)
     at = _moment(now, settings.timezone)
+    pictures = Pictures(page=page, image=image, tile_url=settings.tile_url)
     from dispatcher.intake import load_company, load_members, load_routes, read_jobs  # noqa: PLC0415 - help stays fast
     from dispatcher.model.planned import plan_document  # noqa: PLC0415 - likewise
 
@@ -82,6 +89,23 @@ def plan(
     engine = _engine(settings, accounts, stops, firm, at)
     decisions = engine.decide(bodies, reasons=True) if engine else _kept(bodies)
     rows = [replace(d, index=i, key=k) for d, i, k in zip(decisions, indexes, keys, strict=True)]
+
+    def scene() -> Scene:
+        from dispatcher.picture import compose  # noqa: PLC0415 - only with a picture
+
+        return compose(
+            accounts=accounts,
+            company=firm,
+            saved=stops,
+            jobs=bodies,
+            decisions=rows,
+            engine=engine,
+            settings=settings.engine(),
+            policy=settings.policy,
+            now=at,
+        )
+
+    pictures.draw(scene, quiet=as_json)
     document = plan_document(rows, problems)
     if engine and asked is not None:
         document["explanation"] = asdict(engine.explain(bodies[asked]))
