@@ -82,8 +82,9 @@ class Door:
     def _check(self, request: web.Request, path: str) -> None:
         if self._accounts.stopping:
             raise busy(STOPPING, retry_after_s=STOPPING_S, close=True)
-        if path in OWN_ACCESS:
-            return
+        wrong = request.match_info.http_exception
+        if path in OWN_ACCESS or isinstance(wrong, web.HTTPMethodNotAllowed):
+            return  # to be answered 405, whoever asks and whatever for
         guard = self._guard
         guard.check_origin(request)
         key = request.headers.get(KEY_HEADER)

@@ -14,6 +14,7 @@ from dispatcher.model.state import State
 
 MOST_ROWS = 1000
 DEFAULT_ROWS = 100
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _HIGHEST_SEQ = 2**63 - 1
 
 
@@ -32,7 +33,7 @@ class Jobs:
         """`GET /jobs/{key}`: the newest version of a job; with `?explain=true` why it waits and why with whom."""
         key = request.match_info["key"]
         dispatcher = desk_of(request).dispatcher
-        if request.query.get("explain", "").lower() in {"1", "true", "yes"}:
+        if _flag(request.query.get("explain", "false"), "explain"):
             explanation = await dispatcher.explain(key)
             if explanation is None:
                 raise _unknown(key)
@@ -82,6 +83,12 @@ def _state(name: str) -> State:
         return State(name)
     except ValueError:
         raise Refusal(400, f"state: {name} is none of {', '.join(State)}") from None
+
+
+def _flag(text: str, name: str) -> bool:
+    if text.lower() in FLAGS:
+        return FLAGS[text.lower()]
+    raise Refusal(400, f"{name}: must be true or false")
 
 
 def _whole(text: str, name: str, *, low: int, high: int) -> int:

@@ -30,6 +30,8 @@ from dispatcher.daemon.passing import PassingOn
 from dispatcher.daemon.plan import Plan
 from dispatcher.daemon.process import Process
 from dispatcher.daemon.replay import Replay
+from dispatcher.daemon.revision import Revision, revise
+from dispatcher.daemon.unreadable import server_log
 from dispatcher.errors import ConfigError
 from dispatcher.pipeline import FleetFiles
 from dispatcher.settings import Configuration, Settings
@@ -67,6 +69,8 @@ class Daemon:
         self, settings: Settings | Configuration, *, fleet: FleetFiles | None = None, retry_denied_s: float = RETRY_S
     ) -> None:
         configuration = Configuration.of(settings) if isinstance(settings, Settings) else settings
+        self._configuration = configuration
+        self._changing = asyncio.Lock()
         settings = configuration.process
         passes = passes_of(configuration)
         self._settings = settings
@@ -115,6 +119,7 @@ class Daemon:
             self._runner = web.AppRunner(
                 self._application(),
                 access_log=None,
+                logger=server_log(),
                 lingering_time=LINGER_S,
                 keepalive_timeout=KEEP_ALIVE_S,
                 shutdown_timeout=self._answer_s / 4,
@@ -146,6 +151,31 @@ class Daemon:
 
     async def close(self) -> None:
         """End within the grace: take nothing more, answer those who wait, let requests under way finish. Idempotent."""
+        async with self._changing:
+            await self._close()
+
+    async def change(self, configuration: Configuration) -> Revision:
+        """Take over another configuration as far as that is possible now; returns what was done.
+
+        An account that is no longer there takes and sends nothing more from now on; requests of it that are under way
+        may still end, and this waits for them. Its jobs stay in the spool.
+
+        Raises:
+            ConfigError: it cannot be used; nothing changes.
+        """
+        async with self._changing:
+            if self._accounts.stopping or not self.desks:
+                raise ConfigError("the daemon is not open")
+            revision = revise(self._configuration, configuration)
+            passes = passes_of(revision.configuration)
+            listening_address(revision.configuration.process, keyed=bool(passes))
+            await asyncio.to_thread(_check_engines, revision)
+            self._configuration = revision.configuration
+            self._guard.replace(passes)
+            await self._accounts.change(revision)
+            return revision
+
+    async def _close(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
@@ -199,6 +229,18 @@ class Daemon:
                 await self._accounts.idle()
         except TimeoutError:
             _log.warning("%d requests were not answered in time; their jobs may be stored", self._accounts.busy)
+
+
+def _check_engines(revision: Revision) -> None:
+    """Let the engine look at settings that it has not seen; loading it may take a while.
+
+    Raises:
+        ConfigError: it refuses a value.
+    """
+    for name in (*revision.added, *revision.changed):
+        settings = revision.configuration.accounts[name]
+        if settings.policy != "none":
+            settings.engine()
 
 
 def _warm() -> None:
