@@ -77,38 +77,22 @@ class HellotracksClient:
     ) -> None:
         self._address = Address(base_url)
         self._api_key = _checked_key(api_key)
-        for name, value in (("request_timeout_s", request_timeout_s), ("connect_timeout_s", connect_timeout_s)):
-            if not (value > 0 and math.isfinite(value)):
-                raise ConfigError(f"{name} must be a number of seconds above 0, not {value}")
-        if max_connections < 1:
-            raise ConfigError(f"max_connections must be 1 or more, not {max_connections}")
         if not user_agent.isprintable() or not user_agent.isascii():
             raise ConfigError("user_agent must be printable ASCII")
-        self._timeout = aiohttp.ClientTimeout(
-            total=request_timeout_s,
-            connect=connect_timeout_s,
-            sock_connect=connect_timeout_s,
-            sock_read=request_timeout_s,
-            # aiohttp rounds longer time-outs up to whole seconds; a lease may depend on this one
-            ceil_threshold=math.inf,
-        )
-        self._max_connections = max_connections
+        self._timeout = _timeout(request_timeout_s, connect_timeout_s)
+        self._max_connections = _checked_connections(max_connections)
         self._foreign_session = session
         self._own_session: aiohttp.ClientSession | None = None
         self._user_agent = user_agent
         self._now = now
         self._wire: Wire | None = None
+        self._retired: list[aiohttp.ClientSession] = []
 
     async def __aenter__(self) -> Self:
         session = self._foreign_session
         if session is None:
-            session = self._own_session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._max_connections),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        self._wire = Wire(
-            session, api_key=self._api_key, timeout=self._timeout, user_agent=self._user_agent, now=self._now
-        )
+            session = self._own_session = self._new_session()
+        self._wire = self._new_wire(session)
         return self
 
     async def __aexit__(
@@ -117,10 +101,35 @@ class HellotracksClient:
         self._wire = None
         session, self._own_session = self._own_session, None
         if session is not None:
-            await session.close()
+            self._retired.append(session)
+        while self._retired:
+            await self._retired.pop().close()
 
     def __repr__(self) -> str:
         return f"HellotracksClient({self._address.origin}, {'open' if self._wire else 'closed'})"
+
+    def change(
+        self, *, api_key: Secret | str, request_timeout_s: float, connect_timeout_s: float, max_connections: int
+    ) -> None:
+        """Calls that begin from now on use these; those under way end as they began.
+
+        Raises:
+            ConfigError: a setting cannot be used; nothing changes.
+        """
+        key, timeout = _checked_key(api_key), _timeout(request_timeout_s, connect_timeout_s)
+        connections = _checked_connections(max_connections)
+        self._api_key, self._timeout = key, timeout
+        grown, self._max_connections = connections != self._max_connections, connections
+        if self._wire is None:
+            return
+        session = self._foreign_session or self._own_session
+        if session is None:
+            return
+        if grown and self._own_session is not None:
+            # what is under way on the old one ends there; its idle connections close by themselves
+            self._retired.append(self._own_session)
+            session = self._own_session = self._new_session()
+        self._wire = self._new_wire(session)
 
     async def create_jobs(
         self,
@@ -189,11 +198,19 @@ class HellotracksClient:
         The reply is read job by job: memory grows with the stops, not with the day.
 
         Args:
-            day: YYYYMMDD.
+            day: YYYYMMDD, 0 for undated jobs.
+        """
+        return (await self.day_stops(day)).stops
+
+    async def day_stops(self, day: int) -> DayStops:
+        """The same with what else the listing says: jobs that were rejected, and how new it is at least.
+
+        Args:
+            day: YYYYMMDD, 0 for undated jobs.
         """
         stops = DayStops()
         await self._list_day(day, stops)
-        return stops.stops
+        return stops
 
     async def find_job(self, key: str) -> RemoteJob | None:
         """GET /v1/jobs?externalId=KEY. None when the server has no such job.
@@ -314,6 +331,14 @@ class HellotracksClient:
         content = orjson.dumps({"data": data})
         return await self._opened().call(action, self._address.api(action), content, sink=sink)
 
+    def _new_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_connections), cookie_jar=aiohttp.DummyCookieJar()
+        )
+
+    def _new_wire(self, session: aiohttp.ClientSession) -> Wire:
+        return Wire(session, api_key=self._api_key, timeout=self._timeout, user_agent=self._user_agent, now=self._now)
+
     def _opened(self) -> Wire:
         if self._wire is None:
             raise RuntimeError("the client is not open: use it inside `async with`")
@@ -322,6 +347,26 @@ class HellotracksClient:
 
 def _objects(jobs: Iterable[Any]) -> list[dict[str, Any]]:
     return [job for job in jobs if isinstance(job, dict)]
+
+
+def _timeout(request_s: float, connect_s: float) -> aiohttp.ClientTimeout:
+    for name, value in (("request_timeout_s", request_s), ("connect_timeout_s", connect_s)):
+        if not (value > 0 and math.isfinite(value)):
+            raise ConfigError(f"{name} must be a number of seconds above 0, not {value}")
+    return aiohttp.ClientTimeout(
+        total=request_s,
+        connect=connect_s,
+        sock_connect=connect_s,
+        sock_read=request_s,
+        # aiohttp rounds longer time-outs up to whole seconds; a lease may depend on this one
+        ceil_threshold=math.inf,
+    )
+
+
+def _checked_connections(most: int) -> int:
+    if most < 1:
+        raise ConfigError(f"max_connections must be 1 or more, not {most}")
+    return most
 
 
 def _checked_key(api_key: Secret | str) -> Secret:

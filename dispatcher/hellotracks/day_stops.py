@@ -33,6 +33,7 @@ class _Stop(msgspec.Struct, gc=False, omit_defaults=True):
     tsRejected: Any = None  # noqa: N815
     tsDoneSuccess: Any = None  # noqa: N815
     tsDoneFailed: Any = None  # noqa: N815
+    tsSaved: Any = None  # noqa: N815
     status: Any = None
 
 
@@ -41,13 +42,18 @@ class DayStops:
 
     Attributes:
         stops: the jobs, with the fields that a day route needs.
+        rejected: likewise those that their member rejected.
+        newest_ms: the latest `tsSaved` of all jobs in the listing, those that are no stops included, 0 without any:
+            the listing shows at least everything that was saved before.
     """
 
-    __slots__ = ("_stream", "stops")
+    __slots__ = ("_stream", "newest_ms", "rejected", "stops")
 
     def __init__(self) -> None:
         self._stream = JobStream(msgspec.json.Decoder(_Stop).decode)
         self.stops: list[dict[str, Any]] = []
+        self.rejected: list[dict[str, Any]] = []
+        self.newest_ms = 0
 
     def feed(self, chunk: bytes) -> None:
         """The next piece of the reply."""
@@ -64,7 +70,9 @@ class DayStops:
             self._keep(msgspec.convert(job, _Stop))
 
     def _keep(self, job: _Stop) -> None:
+        if isinstance(job.tsSaved, int | float) and job.tsSaved > self.newest_ms:
+            self.newest_ms = int(job.tsSaved)
         somebodys = job.worker or job.assigneeUsername or job.receiverUid
-        over = job.tsDoneSuccess or job.tsDoneFailed or job.tsRejected or job.status == "archived"
-        if somebodys and not over:
-            self.stops.append(msgspec.to_builtins(job))
+        if not somebodys or job.tsDoneSuccess or job.tsDoneFailed or job.status == "archived":
+            return
+        (self.rejected if job.tsRejected else self.stops).append(msgspec.to_builtins(job))

@@ -11,7 +11,7 @@ from dispatcher.model.event import Event
 from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import Change, SpooledJob
 from dispatcher.model.state import State
-from dispatcher.pipeline.assigning import AssignRules, assign
+from dispatcher.pipeline.assigning import HOLD_RETRY_S, AssignRules, assign, unplaced
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import FleetView
 from dispatcher.pipeline.journal import Journal
@@ -22,6 +22,10 @@ _log = logging.getLogger("dispatcher.pipeline")
 
 CHUNK_JOBS = 4096
 """jobs decided in one go: large enough for priority to mean something, small enough to stay in the cache"""
+OFFER_S = 1.0
+"""between two rounds of offering held jobs because something changed"""
+OFFER_SHARE = 0.1
+"""of the time: many held jobs are offered less often"""
 CHUNK_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 DECISION_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -56,11 +60,25 @@ class Assigner(Stage):
         self._journal = journal
         self._fleet = fleet
         self._rules = rules
+        self._offer_wanted = False
+        self._offer_to: float | None = None
+        self._offered_at = self._offer_again_at = float("-inf")
+
+    def change(self, rules: AssignRules) -> None:
+        """Go by other rules, from the next batch on. Held jobs are looked at again at their time."""
+        self._rules = rules
+
+    def offer_held(self) -> None:
+        """A member may have room who had none before: held jobs are offered again without waiting for their time."""
+        self._offer_wanted = True
+        self.wake()
 
     async def step(self) -> bool:
-        jobs = await self.spool.claim(
-            self.account, limit=CHUNK_JOBS, now=self.clock.now(), states=(State.ACCEPTED, State.HELD)
-        )
+        async with self._fleet.steady:
+            return await self._step()
+
+    async def _step(self) -> bool:
+        jobs = await self._claim()
         if not jobs:
             return False
         points.reached("assign.claimed")
@@ -76,15 +94,38 @@ class Assigner(Stage):
             await self._fleet.free([job.key for job in jobs if job.seq in gone])
         return True
 
+    async def _claim(self) -> list[SpooledJob]:
+        """Jobs whose time has come; when something has changed, held ones whose time has not."""
+        now = self.clock.now()
+        jobs = await self.spool.claim(self.account, limit=CHUNK_JOBS, now=now, states=(State.ACCEPTED, State.HELD))
+        if jobs or not (self._offer_wanted or self._offer_to is not None):
+            return jobs
+        if self._offer_to is None:
+            if now < self._offer_again_at:
+                return jobs
+            # those that are held again from now on have a later time than this
+            self._offer_wanted, self._offered_at, self._offer_to = False, now, now + HOLD_RETRY_S - 0.001
+        jobs = await self.spool.claim(self.account, limit=CHUNK_JOBS, now=self._offer_to, states=(State.HELD,))
+        if not jobs:
+            took_s = self.clock.now() - self._offered_at
+            self._offer_to, self._offer_again_at = None, now + max(OFFER_S, took_s / OFFER_SHARE)
+        return jobs
+
     async def _decide(self, jobs: Sequence[SpooledJob]) -> list[Change]:
         decisions, seconds, tests = None, 0.0, 0.0
-        if self._rules.engine and await self._fleet.ready({job.day for job in jobs}):
+        if self._rules.engine and await self._fleet.bring_up({job.day for job in jobs}):
             began, tests = self.clock.monotonic(), self._fleet.tests.total
-            decisions = await self._fleet.decide([job.body for job in jobs])
+            decisions = await self._fleet.decide(jobs)
             seconds, tests = self.clock.monotonic() - began, self._fleet.tests.total - tests
             self.tally.sizes.observe(len(jobs))
             self.tally.seconds.observe(seconds)
-        assignment = assign(jobs, decisions, now=self.clock.now(), rules=self._rules)
+        assignment = assign(
+            jobs,
+            decisions,
+            now=self.clock.now(),
+            rules=self._rules,
+            accepted_at=await self._accepted_at(unplaced(jobs, decisions)),
+        )
         self.tally.assigned += assignment.assigned
         self.tally.preassigned += assignment.preassigned
         self.tally.fallback += assignment.fallback
@@ -103,3 +144,10 @@ class Assigner(Stage):
                 )
             )
         return assignment.changes
+
+    async def _accepted_at(self, jobs: Sequence[SpooledJob]) -> dict[int, float]:
+        """When these jobs were accepted, if it matters for how long they are held."""
+        if not jobs or self._rules.fallback != "hold" or not self._rules.hold_until_s:
+            return {}
+        rows = await self.spool.receipts(self.account, seqs=[job.seq for job in jobs], limit=len(jobs))
+        return {row.seq: row.accepted_at for row in rows}

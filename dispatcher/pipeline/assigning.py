@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
 import orjson
 
 from dispatcher.model.records import AUTOASSIGN, Change, SpooledJob
 from dispatcher.model.state import State
+from dispatcher.pipeline.calendar import moment
 
 HOLD_RETRY_S = 15.0
 """a held job is offered again this often"""
@@ -23,10 +26,16 @@ class AssignRules:
     Attributes:
         engine: False for `policy = "none"`: jobs keep the caller's switches.
         fallback: `autoassign`, `unassigned` or `hold`.
+        hold_until_s: how long after its acceptance a job is held at most, 0 for as long as its window and day allow.
+        hold_then: `autoassign` or `unassigned`, for a job that was held in vain.
+        timezone: the account's, in which a job's day and window end.
     """
 
     engine: bool
     fallback: str
+    hold_until_s: float = 0.0
+    hold_then: str = "autoassign"
+    timezone: str = "UTC"
 
 
 class Found(Protocol):
@@ -53,8 +62,23 @@ class Assignment:
     fallback: int = 0
 
 
+def unplaced(jobs: Sequence[SpooledJob], decisions: Sequence[Found | None] | None) -> list[SpooledJob]:
+    """The jobs that the fallback will have; arguments as for `assign`."""
+    said: Sequence[Found | None] = [None] * len(jobs) if decisions is None else decisions
+    return [
+        job
+        for job, decision in zip(jobs, said, strict=True)
+        if not job.preassigned and (decision is None or decision.worker is None)
+    ]
+
+
 def assign(
-    jobs: Sequence[SpooledJob], decisions: Sequence[Found | None] | None, *, now: float, rules: AssignRules
+    jobs: Sequence[SpooledJob],
+    decisions: Sequence[Found | None] | None,
+    *,
+    now: float,
+    rules: AssignRules,
+    accepted_at: Mapping[int, float] | None = None,
 ) -> Assignment:
     """Turn decisions into changes.
 
@@ -66,17 +90,15 @@ def assign(
             engine.
         now: Unix seconds.
         rules: see `AssignRules`.
+        accepted_at: Unix time of the acceptance by row, for jobs that may be held for a certain time; a job that is
+            missing was accepted now.
     """
     named = [job.seq for job in jobs if job.preassigned]
     found: list[tuple[int, str, str]] = []
-    left: list[SpooledJob] = []
+    left = unplaced(jobs, decisions)
     said: Sequence[Found | None] = [None] * len(jobs) if decisions is None else decisions
     for job, decision in zip(jobs, said, strict=True):
-        if job.preassigned:
-            continue
-        if decision is None or decision.worker is None:
-            left.append(job)
-        else:
+        if not job.preassigned and decision is not None and decision.worker is not None:
             found.append((job.seq, decision.worker, note(decision)))
     changes: list[Change] = []
     if named:
@@ -86,27 +108,62 @@ def assign(
         changes.append(
             Change(seqs=seqs, to=State.ASSIGNED, expect=WAITING, workers=workers, notes=notes, autoassign=False)
         )
-    changes.extend(_fall_back(left, now=now, rules=rules))
+    if rules.engine and rules.fallback == "hold":
+        ends = {
+            job.seq: hold_until(job, accepted_at=(accepted_at or {}).get(job.seq, now), rules=rules) for job in left
+        }
+        changes.extend(_hold([seq for seq in ends if now < ends[seq]], ends, now=now))
+        left_over = [job for job in left if now >= ends[job.seq]]
+        changes.extend(_fall_back(left_over, autoassign=rules.hold_then == "autoassign"))
+    else:
+        changes.extend(_fall_back(left, autoassign=rules.engine and rules.fallback == "autoassign"))
     return Assignment(changes, assigned=len(found), preassigned=len(named), fallback=len(left))
 
 
-def _fall_back(jobs: Sequence[SpooledJob], *, now: float, rules: AssignRules) -> list[Change]:
-    if not jobs:
-        return []
-    if rules.engine and rules.fallback == "hold":
-        return [
-            Change(
-                seqs=[job.seq for job in jobs],
-                to=State.HELD,
-                expect=WAITING,
-                next_at=now + HOLD_RETRY_S,
-                error="no member can take it now",
-            )
-        ]
-    always = rules.engine and rules.fallback == "autoassign"
+def hold_until(job: SpooledJob, *, accepted_at: float, rules: AssignRules) -> float:
+    """Unix time from which it is no use to hold a job any longer; infinite when there is none.
+
+    A job with a day can be held until its window closes there, or until that day ends; an undated one waits for as long
+    as it takes. `hold_until_s` ends both earlier.
+    """
+    until = accepted_at + rules.hold_until_s if rules.hold_until_s else math.inf
+    if job.day:
+        try:
+            until = min(until, moment(job.day, _window_end(job.body), rules.timezone))
+        except ValueError:
+            until = min(until, accepted_at)  # no such day: nobody will ever take it
+    return until
+
+
+class _Window(msgspec.Struct, gc=False):
+    windowEnd: Any = None  # noqa: N815 - Hellotracks' own name
+
+
+_read_window = msgspec.json.Decoder(_Window).decode
+
+
+def _window_end(body: bytes) -> int:
+    end = _read_window(body).windowEnd
+    plain = isinstance(end, int) and 0 < end < 2400 and end % 100 < 60
+    return end if plain else 2400
+
+
+def _hold(seqs: Sequence[int], ends: Mapping[int, float], *, now: float) -> list[Change]:
+    """Held rows are offered again in a while, and at the latest when their time is over."""
+    by_time: dict[float, list[int]] = {}
+    for seq in seqs:
+        by_time.setdefault(min(now + HOLD_RETRY_S, ends[seq]), []).append(seq)
+    return [
+        Change(seqs=rows, to=State.HELD, expect=WAITING, next_at=at, error="no member can take it now")
+        for at, rows in by_time.items()
+    ]
+
+
+def _fall_back(jobs: Sequence[SpooledJob], *, autoassign: bool) -> list[Change]:
+    """Sent without a member; a caller's wish for `autoassign` is never dropped."""
     by_wish: dict[bool, list[int]] = {}
     for job in jobs:
-        by_wish.setdefault(always or bool(job.switches & AUTOASSIGN), []).append(job.seq)
+        by_wish.setdefault(autoassign or bool(job.switches & AUTOASSIGN), []).append(job.seq)
     return [Change(seqs=seqs, to=State.ASSIGNED, expect=WAITING, autoassign=wish) for wish, seqs in by_wish.items()]
 
 

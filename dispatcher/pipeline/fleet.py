@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import orjson
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from dispatcher.errors import Denied, NotSent, RemoteError, Throttled
 from dispatcher.hellotracks import HellotracksClient
+from dispatcher.hellotracks.day_stops import DayStops
 from dispatcher.model.histogram import Histogram
+from dispatcher.model.records import SpooledJob
+from dispatcher.pipeline import engine_work
 from dispatcher.pipeline.assigning import Found
+from dispatcher.pipeline.calendar import date_in, dates_in
 from dispatcher.pipeline.clock import Clock
-from dispatcher.pipeline.columns import columns_of, taken
+from dispatcher.pipeline.days_in_play import DaysInPlay
+from dispatcher.pipeline.fleet_reading import FleetReading
 from dispatcher.pipeline.nursery import Nursery
+from dispatcher.pipeline.roster import Roster, RosterChange
 from dispatcher.pipeline.turn import Turnstile
+from dispatcher.pipeline.undated import Undated
 from dispatcher.spool import Spool
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ TRIES = 4
 TRY_AGAIN_S = 30.0
 """how long the fallback decides before an unusable fleet is asked for again"""
 REFRESH_SHARE = 0.8
-"""of `max_fleet_age_s`: a fleet is read anew before it gets too old"""
+"""of `max_fleet_age_s`: a fleet that nobody keeps up to date is read anew before it gets too old"""
+NEVER_S = float("inf")
 NOW_STEP_S = 5.0
 """the engine's clock moves in steps, so that a stream of small batches does not restart every day route"""
 OCCUPY_JOBS = 5000
@@ -50,15 +53,21 @@ class FleetView(Protocol):
 
     Attributes:
         tests: exact fit tests of each decision, of those that the engine took as columns (see `columns.py`).
+        steady: held by whoever changes the fleet in several steps that belong together: from bringing it up to writing
+            down what it decided; from a listing to the routes it makes.
     """
 
     tests: Histogram
+    steady: asyncio.Lock
 
-    async def ready(self, days: Collection[int]) -> bool:
-        """Bring the day routes of these days into play; False when the fleet is unusable and the fallback decides."""
+    async def bring_up(self, days: Collection[int]) -> bool:
+        """Bring the day routes of these days into play; False when the fleet is unusable and the fallback decides.
+
+        The caller holds `steady`.
+        """
         ...
 
-    async def decide(self, bodies: Sequence[bytes]) -> Sequence[Found | None]:
+    async def decide(self, jobs: Sequence[SpooledJob]) -> Sequence[Found | None]:
         """The engine's decisions on a batch of stored jobs, in input order; None: the fallback decides."""
         ...
 
@@ -82,10 +91,45 @@ class FleetFiles:
     company: Mapping[str, Any] | None = None
 
 
+@dataclass(slots=True)
+class Since:
+    """What a listing may not show yet, because it happened at about the time at which it was asked for.
+
+    Attributes:
+        at: monotonic seconds at which it was asked for.
+        names: keys of jobs that were decided but not known to be at the server then, or decided since.
+        told: by key and id, when (`tsSaved`, ms) a job was saved of which an event told since; 0 when nobody knows.
+    """
+
+    at: float
+    names: set[str]
+    told: dict[str, int]
+
+
+class _Read(NamedTuple):
+    """A day that was read: when it was asked for (monotonic), and see `Fleet.newest_ms`."""
+
+    day: int
+    at: float
+    newest_ms: int
+
+
 class Fleet:
     """Members and day routes as an engine.
 
     Reads go through the account's turnstile; deciding runs in a thread of its own.
+
+    Args:
+        account: its name.
+        client: asked for members and jobs.
+        turnstile: the account's.
+        spool: knows what was decided and is not at the server yet.
+        clock: source of time.
+        engine_settings: for each engine that is built.
+        timezone: the account's.
+        max_age_s: an older fleet is unusable.
+        live: somebody keeps it up to date (see `FleetSync`); otherwise it is read when jobs need it.
+        files: instead of the server.
     """
 
     def __init__(
@@ -99,42 +143,68 @@ class Fleet:
         engine_settings: Callable[[], EngineSettings],
         timezone: str,
         max_age_s: float,
+        live: bool = False,
         files: FleetFiles | None = None,
     ) -> None:
         self.engine: Engine | None = None
         self.problem = ""
         self.tests = Histogram(FIT_BUCKETS)
+        self.steady = asyncio.Lock()
+        self.days = DaysInPlay(idle_s=max_age_s)
+        self.undated = Undated(account, spool)
+        self.roster = Roster((), zone=timezone)
+        self.reading = FleetReading(client, turnstile)
+        self.newest_ms: dict[int, int] = {}
+        """per day in play (0: undated jobs), what its last listing shows for certain: all that was saved before"""
         self._account = account
-        self._client = client
-        self._turnstile = turnstile
         self._spool = spool
         self._clock = clock
         self._engine_settings = engine_settings
         self._zone = timezone
         self._max_age_s = max_age_s
+        self._live = live
         self._files = files
-        self._days: set[int] = set()
-        self._zones: set[str] = {timezone}
         self._loaded_at = 0.0
         self._try_again_at = 0.0
+        self._company: Mapping[str, Any] | None = None
+        self._since: list[Since] = []
+        self._watchers: list[Callable[[], None]] = []
         self._nursery = Nursery()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"engine-{account}")
 
     def __repr__(self) -> str:
         members = len(self.engine.members) if self.engine else 0
-        return f"<Fleet {self._account}: {members} members, days {sorted(self._days)}, {self.problem or 'usable'}>"
+        return f"<Fleet {self._account}: {members} members, days {list(self.days)}, {self.problem or 'usable'}>"
 
     @property
     def age_s(self) -> float:
         """Seconds since the members were read; infinite before the first time."""
         return self._clock.monotonic() - self._loaded_at if self.engine else float("inf")
 
+    def change(self, *, engine_settings: Callable[[], EngineSettings], timezone: str, max_age_s: float) -> None:
+        """Go by other settings: the fleet is built anew before the next decision."""
+        self._engine_settings = engine_settings
+        self._zone = timezone
+        self._max_age_s = max_age_s
+        self._loaded_at = float("-inf")
+
     def close(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._nursery.close()
 
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call back after each change by which a member may have room that had none before."""
+        self._watchers.append(changed)
+
+    # For those who need decisions
+
     async def ready(self, days: Collection[int]) -> bool:
-        """See `FleetView.ready`.
+        """As `bring_up`, for callers that do not hold `steady`."""
+        async with self.steady:
+            return await self.bring_up(days)
+
+    async def bring_up(self, days: Collection[int]) -> bool:
+        """See `FleetView.bring_up`.
 
         While the server cannot be reached this waits: nothing could be sent either, and a better decision comes later.
 
@@ -168,19 +238,33 @@ class Fleet:
                 self.problem = ""
                 return True
 
-    async def decide(self, bodies: Sequence[bytes]) -> Sequence[Found | None]:
-        """See `FleetView.decide`. Needs `ready` first. Plain jobs go as columns, which gives the same answers."""
+    async def decide(self, jobs: Sequence[SpooledJob]) -> Sequence[Found | None]:
+        """See `FleetView.decide`. Needs `bring_up` first."""
+        engine = self.engine
+        assert engine is not None  # noqa: S101 - `bring_up` was asked first
+        keys = [job.key for job in jobs]
+        for since in self._since:
+            since.names.update(keys)
+        if any(not job.day for job in jobs):
+            self.undated.sent([job.key for job in jobs if not job.day])
+        bodies = [job.body for job in jobs]
         try:
-            return await self._in_thread(partial(self._decide, bodies, self._engine_now()))
+            return await self._in_thread(
+                partial(engine_work.decide, engine, bodies, now=self._engine_now(), tests=self.tests)
+            )
         except Exception as error:  # noqa: BLE001 - a fault of the engine must not stop delivery
             _log.exception("the engine failed; the fallback decides for %.0f s", TRY_AGAIN_S)
             self._give_up(f"the engine failed: {error!r}")
-            return [None] * len(bodies)
+            return [None] * len(jobs)
 
     async def free(self, keys: Iterable[str]) -> None:
         """See `FleetView.free`."""
-        if self.engine:
-            await self._in_thread(partial(self.engine.cancel, list(keys)))
+        engine = self.engine
+        if engine is None:
+            return
+        freed = await self._in_thread(partial(engine.cancel, list(keys)))
+        if freed:
+            self._changed()
 
     async def reasons(self, job: Mapping[str, Any]) -> dict[str, Reason]:
         """Why nobody can take this job as things are now; empty without a usable fleet."""
@@ -192,89 +276,175 @@ class Fleet:
         """Ask the engine in its thread; None without one."""
         return await self._in_thread(partial(question, self.engine)) if self.engine else None
 
+    # For those who keep it up to date; they hold `steady`
+
+    def todays(self) -> set[int]:
+        """The dates that it is for the members now."""
+        return dates_in(self.roster.zones, self._clock.wall())
+
+    def date_of(self, stop: Mapping[str, Any]) -> int:
+        """The date that it is for the member who has a job."""
+        return date_in(self.roster.zone_of(stop), self._clock.wall())
+
+    async def roll(self) -> None:
+        """Let time go on: a new day begins, and days that are over fall out of play."""
+        for day in self.days.roll(self.todays(), now=self._clock.monotonic()):
+            self.newest_ms.pop(day, None)
+        if self.engine:
+            await self._in_thread(partial(self.engine.advance, self._engine_now()))
+
+    async def take_members(
+        self, accounts: Sequence[Mapping[str, Any]], company: Mapping[str, Any] | None, *, read_at: float
+    ) -> RosterChange:
+        """The members as they were read just now, and the company if that was read too; returns what was different.
+
+        Other members than before, or another set-up of teams: the fleet is built anew, which reads the days in play.
+
+        Raises:
+            RemoteError: a day could not be read; the fleet stays as it was.
+        """
+        roster = Roster(accounts, zone=self._zone)
+        change = self.roster.change_to(roster)
+        company = self._company if company is None else company
+        if self.engine is None or change.others or _teams(company) != _teams(self._company):
+            await self._load((), accounts=accounts, company=company)
+        else:
+            await self._in_thread(partial(_tell, self.engine, change, self._engine_now()))
+            self.roster, self._loaded_at = roster, read_at
+        if change:
+            self._changed()
+        return change
+
+    async def expect(self) -> Since:
+        """Before a day's listing is asked for: begin to note what it may not show. `take_day` or `forget` ends it."""
+        since = Since(self._clock.monotonic(), {job.key async for job in self._spool.decided(self._account)}, {})
+        self._since.append(since)
+        return since
+
+    def forget(self, since: Since) -> None:
+        """The listing did not come, or is dealt with."""
+        self._since = [one for one in self._since if one is not since]
+
+    async def take_day(self, day: int, listing: DayStops, since: Since) -> int:
+        """A day's listing makes its routes; returns how many were laid anew."""
+        if self.engine is None:
+            return 0
+        newer: set[str] = set()
+        for stop in listing.stops:
+            names = since.told.keys() & {str(stop.get("uidSecondary")), str(stop.get("id"))}
+            told = min((since.told[name] for name in names), default=0)
+            if told and (stop.get("tsSaved") or 0) > told:
+                newer |= names
+        keep = since.names | (since.told.keys() - newer)
+        stops = [*listing.stops, *self.undated.on(day, self.date_of)]
+        laid = await self._in_thread(partial(self.engine.replace_day, day, stops, keep=keep))
+        self.newest_ms[day] = listing.newest_ms
+        self.days.read(day, at=since.at)
+        if laid:
+            self._changed()
+        return laid
+
+    async def take_events(
+        self, gone: Sequence[str], stops: Sequence[Mapping[str, Any]], told: Mapping[str, int]
+    ) -> None:
+        """What webhooks say: these stops leave, those are new or different.
+
+        Args:
+            gone: keys or ids.
+            stops: jobs of days in play, dated.
+            told: see `Since`.
+        """
+        if self.engine is None:
+            return  # all of it will be read
+        for since in self._since:
+            since.told.update(told)
+        await self._in_thread(partial(_apply, self.engine, gone, stops))
+        self._changed()
+
+    # Inside
+
+    def _changed(self) -> None:
+        for watcher in self._watchers:
+            watcher()
+
     def _give_up(self, problem: str) -> None:
         """The fleet is unusable for a while; then it is read anew."""
         self.problem = problem
         self.engine = None
-        self._days.clear()
+        self.days.clear()
         self._try_again_at = self._clock.monotonic() + TRY_AGAIN_S
 
-    def _decide(self, bodies: Sequence[bytes], now: float) -> Sequence[Found | None]:
-        from engine import EngineError  # noqa: PLC0415 - numba and scikit-learn load only when there is something to decide
-
-        assert self.engine is not None  # noqa: S101 - `ready` was asked first
-        settings = self.engine.settings
-        if settings.order == "priority" and not settings.improve_s and (columns := columns_of(bodies)) is not None:
-            try:
-                decided = self.engine.decide_columns(columns, now=now)
-            except EngineError as error:
-                _log.info("these jobs are decided one by one: %s", error)
-            else:
-                for tests, jobs in Counter(decided.tests.tolist()).items():
-                    self.tests.observe(tests, times=jobs)
-                return taken(self.engine.members, decided)
-        return self._decide_jobs([orjson.loads(body) for body in bodies], now)
-
-    def _decide_jobs(self, jobs: Sequence[Mapping[str, Any]], now: float) -> Sequence[Found | None]:
-        from engine import EngineError  # noqa: PLC0415 - see `_decide`
-
-        assert self.engine is not None  # noqa: S101 - `ready` was asked first
-        try:
-            return self.engine.decide(jobs, now=now)
-        except EngineError as error:
-            if len(jobs) == 1:
-                _log.warning("the engine cannot read a job, the fallback decides: %s", error)
-                return [None]
-            middle = len(jobs) // 2
-            return [*self._decide_jobs(jobs[:middle], now), *self._decide_jobs(jobs[middle:], now)]
-
     async def _bring_up(self, days: Collection[int]) -> None:
-        if self.engine is None or (self._files is None and self.age_s > REFRESH_SHARE * self._max_age_s):
-            await self._load()
         if self._files is not None:
+            if self.engine is None or self.age_s == NEVER_S:
+                await self._load_files(self._files)
             return
-        for day in sorted(self._calendar(days) - self._days):
-            async with self._turnstile.request():
-                jobs = await self._client.open_stops(day)
-            await self._in_thread(partial(self._add_day, day, jobs))
+        limit_s = self._max_age_s if self._live else REFRESH_SHARE * self._max_age_s
+        now = self._clock.monotonic()
+        if self.engine is None or self.age_s > limit_s:
+            await self._load(days)
+            return
+        wanted = self._calendar(days)
+        self.days.ask(wanted, now=now)
+        for day in sorted(self.days.old(wanted, now=now, limit_s=limit_s if self._live else NEVER_S)):
+            self._in_play(await self._read_day(self.engine, day, known=self._live))
 
-    async def _load(self) -> None:
-        kept = [
-            (job.body, job.worker) async for job in self._spool.decided(self._account)
-        ]  # read before the server is: what is confirmed in between shows there
-        if self._files is not None:
-            accounts, routes, company = self._files.accounts, self._files.routes, self._files.company
-        else:
-            async with self._turnstile.request():
-                company = await self._client.get_company()
-            async with self._turnstile.request():
-                accounts = await self._client.get_accounts()
-            routes = ()
+    async def _load_files(self, files: FleetFiles) -> None:
+        kept = await self._decided()
+        engine = await self._built(files.accounts, files.company, files.routes)
+        await self._stand(engine, kept)
+        self._loaded_at = self._clock.monotonic()
+
+    async def _load(
+        self,
+        days: Collection[int],
+        *,
+        accounts: Sequence[Mapping[str, Any]] | None = None,
+        company: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Read everything and build the engine anew; until then the old one stands."""
+        kept = await self._decided()  # before the server is read: what is confirmed in between shows there
+        if accounts is None:
+            company = await self.reading.company()
+            accounts = await self.reading.accounts()
+        read_at = self._clock.monotonic()
+        before, self.roster = self.roster, Roster(accounts, zone=self._zone)
+        try:
+            engine = await self._built(accounts, company)
+            wanted = self._calendar({*self.days.named, *days, *((0,) if self._live else ())})
+            if self.undated.wanted and wanted & self.todays():
+                await self.read_undated()
+            read = [await self._read_day(engine, day, known=False) for day in sorted(wanted)]
+        except BaseException:
+            self.roster = before
+            raise
+        await self._stand(engine, kept)
+        self._company, self._loaded_at = company, read_at
+        self.days.drop_all_but(wanted)
+        self.days.ask(self._calendar(days), now=read_at)
+        for one in read:
+            self._in_play(one)
+
+    async def _decided(self) -> list[tuple[bytes, str | None]]:
+        return [(job.body, job.worker) async for job in self._spool.decided(self._account)]
+
+    async def _built(
+        self,
+        accounts: Sequence[Mapping[str, Any]],
+        company: Mapping[str, Any] | None,
+        routes: Sequence[Mapping[str, Any]] = (),
+    ) -> Engine:
         if len(accounts) >= FEW_MEMBERS:
             self._nursery.prepare()
-        self._zones = {self._zone, *(str(member.get("timezone") or self._zone) for member in accounts)}
-        engine = await self._in_thread(partial(self._build, accounts, routes, company))
-        days: set[int] = set()
-        if self._files is None:
-            for day in sorted(self._days | {0}):
-                for date in sorted(self._calendar([day]) - days):
-                    async with self._turnstile.request():
-                        jobs = await self._client.open_stops(date)
-                    await self._in_thread(partial(engine.add_routes, jobs))
-                    days.add(date)
-        for first in range(0, len(kept), OCCUPY_JOBS):
-            await self._in_thread(partial(_occupy, engine, kept[first : first + OCCUPY_JOBS]))
-        self.engine, self._days, self._loaded_at = engine, days, self._clock.monotonic()
-        for warning in engine.warnings[:20]:
-            _log.warning("fleet of %s: %s", self._account, warning)
+        return await self._in_thread(partial(self._build, accounts, company, routes))
 
     def _build(
         self,
         accounts: Sequence[Mapping[str, Any]],
-        routes: Sequence[Mapping[str, Any]],
         company: Mapping[str, Any] | None,
+        routes: Sequence[Mapping[str, Any]],
     ) -> Engine:
-        from engine import Engine  # noqa: PLC0415 - see `_decide`
+        from engine import Engine  # noqa: PLC0415 - numba and scikit-learn load only when there is something to decide
 
         return Engine(
             accounts,
@@ -285,15 +455,37 @@ class Fleet:
             planter=self._nursery,
         )
 
-    def _add_day(self, day: int, jobs: Sequence[Mapping[str, Any]]) -> None:
-        """A further day's stops come into play."""
-        assert self.engine is not None  # noqa: S101 - called while it is being brought up
-        self.engine.add_routes(jobs)
-        self._days.add(day)
+    async def _stand(self, engine: Engine, kept: Sequence[tuple[bytes, str | None]]) -> None:
+        """Put back what was decided, and let the engine take the place of the one before."""
+        for first in range(0, len(kept), OCCUPY_JOBS):
+            await self._in_thread(partial(engine_work.occupy, engine, kept[first : first + OCCUPY_JOBS]))
+        self.engine = engine
+        for warning in engine.warnings[:20]:
+            _log.warning("fleet of %s: %s", self._account, warning)
+
+    async def _read_day(self, engine: Engine, day: int, *, known: bool) -> _Read:
+        """Lay a day's routes. `known`: the day may have been in play before, with jobs of ours in its routes."""
+        at = self._clock.monotonic()
+        keep = {job.key async for job in self._spool.decided(self._account)} if known else set()
+        listing = await self.reading.day(day)
+        stops = [*listing.stops, *self.undated.on(day, self.date_of)]
+        await self._in_thread(partial(engine.replace_day, day, stops, keep=keep))
+        return _Read(day, at, listing.newest_ms)
+
+    def _in_play(self, read: _Read) -> None:
+        self.days.read(read.day, at=read.at)
+        self.newest_ms[read.day] = read.newest_ms
+
+    async def read_undated(self) -> None:
+        """Which undated jobs of ours are open. A server that cannot list them leaves things as they were."""
+        listing = await self.reading.undated()
+        if listing is not None:
+            self.newest_ms[0] = listing.newest_ms
+            await self.undated.take(listing.stops)
 
     def _calendar(self, days: Collection[int]) -> set[int]:
         """The dates to read for these days: 0 is every member's own today; what is past everywhere is not read."""
-        todays = {_date(zone, self._clock.wall()) for zone in self._zones}
+        todays = self.todays()
         return {day for day in days if day >= min(todays)} | (todays if 0 in days else set())
 
     def _engine_now(self) -> float:
@@ -303,19 +495,18 @@ class Fleet:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
-def _occupy(engine: Engine, decided: Sequence[tuple[bytes, str | None]]) -> None:
-    jobs: list[dict[str, Any]] = []
-    for body, worker in decided:
-        job: dict[str, Any] = orjson.loads(body)
-        if worker and not job.get("receiverUid"):
-            job["worker"] = worker
-        jobs.append(job)
-    engine.decide(jobs)
+def _tell(engine: Engine, change: RosterChange, now: float) -> None:
+    engine.advance(now)
+    if change.records:
+        engine.update_members(change.records)
+    for move in change.moves:
+        engine.update_location(move.username, move.lat, move.lng, seen_s=move.seen_s)
 
 
-def _date(zone: str, now: float) -> int:
-    try:
-        local = datetime.fromtimestamp(now, ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        local = datetime.fromtimestamp(now, UTC)
-    return local.year * 10000 + local.month * 100 + local.day
+def _teams(company: Mapping[str, Any] | None) -> object:
+    return None if company is None else company.get("teams_config")
+
+
+def _apply(engine: Engine, gone: Sequence[str], stops: Sequence[Mapping[str, Any]]) -> None:
+    engine.cancel(gone)
+    engine.add_routes(stops)
