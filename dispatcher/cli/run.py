@@ -8,8 +8,7 @@ import click
 
 from dispatcher.cli.exits import plain_errors
 from dispatcher.cli.memory import one_arena
-from dispatcher.cli.options import setting_options, settings_from
-from dispatcher.errors import ConfigError
+from dispatcher.cli.options import setting_options, source_from
 
 if TYPE_CHECKING:
     from dispatcher.daemon.logs import LogFormat
@@ -28,20 +27,21 @@ if TYPE_CHECKING:
 def run(*, log_format: LogFormat, **options: Any) -> None:
     """Serve Hellotracks' createjobs: take jobs in durably, assign and send them; until SIGTERM or SIGINT.
 
+    With tables [accounts.NAME] in the configuration file it serves all of them; --account picks one. SIGHUP reads the
+    configuration anew.
+
     An integration changes its base URL to the address of `--listen` and nothing else. GET /jobs/KEY says where a job
     is; /livez, /readyz and /metrics are for those who watch.
 
     Exit status: 0 ended in order, 1 ended by a second signal, 2 bad use, or a spool or address that cannot be used.
     """
-    settings = settings_from(options)
-    if not settings.api_key:
-        raise ConfigError("no api_key is set: use the environment (DISPATCHER_API_KEY) or api_key_file")
+    read = source_from(options)
     from dispatcher.daemon import run_daemon  # noqa: PLC0415 - help stays fast
     from dispatcher.daemon.logs import log_to_stderr  # noqa: PLC0415
 
     one_arena()
     log_to_stderr(log_format)
-    run_daemon(settings, on_ready=_say_ready)
+    run_daemon(read, on_ready=_say_ready)
 
 
 def _say_ready(url: str, recovered: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dispatcher.daemon.comeback import RETRY_S
 from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.metrics import Meters
+from dispatcher.daemon.revision import Revision
 from dispatcher.pipeline import Dispatcher, FleetFiles
 from dispatcher.pipeline.clock import SystemClock
 from dispatcher.settings import Settings
@@ -105,11 +106,29 @@ class Accounts:
             if isinstance(ending, BaseException):
                 raise ending
 
+    async def change(self, revision: Revision) -> None:
+        """Accounts that stay get their new settings, new ones are opened, others end; all but the last in a moment."""
+        accounts = revision.configuration.accounts
+        for name in revision.changed:
+            self.desks[name].change(self._with_grace(accounts[name]))
+        for name in revision.added:
+            await self._open_account(accounts[name])
+        leaving = [self.desks.pop(name) for name in revision.removed]
+        for desk in leaving:
+            desk.release()
+        endings = await asyncio.gather(*map(_end, leaving), return_exceptions=True)
+        for ending in endings:
+            if isinstance(ending, BaseException):
+                raise ending
+
+    def _with_grace(self, settings: Settings) -> Settings:
+        return dataclasses.replace(settings, shutdown_grace_s=self._grace_s)
+
     async def _open_account(self, settings: Settings) -> None:
         name = settings.account
         self._spool.limit_rows(name, settings.spool_max_rows)
         dispatcher = Dispatcher(
-            dataclasses.replace(settings, shutdown_grace_s=self._grace_s),
+            self._with_grace(settings),
             spool=LentSpool(self._spool, account=name),
             fleet=self._fleet,
             clock=self._clock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from dispatcher.pipeline import AccountPipeline
 
@@ -28,6 +29,7 @@ class Comeback:
         self._retry_s = retry_s
         self._proof_s = proof_s
         self._failed = asyncio.Event()
+        self._at_once = asyncio.Event()
         pipeline.on_failure(self._note)
 
     async def run(self) -> None:
@@ -37,7 +39,10 @@ class Comeback:
             _log.error(
                 "sending for %s has ended, next try in %.0f s: %s", self._pipeline.name, self._retry_s, self.problem
             )
-            await asyncio.sleep(self._retry_s)
+            self._at_once.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._retry_s):
+                    await self._at_once.wait()
             self._failed.clear()
             self._pipeline.resume()
             try:
@@ -46,6 +51,10 @@ class Comeback:
             except TimeoutError:
                 _log.info("sending for %s goes on", self._pipeline.name)
                 self.problem = ""
+
+    def hurry(self) -> None:
+        """Do not wait for the next try: what ended it may have been put right just now."""
+        self._at_once.set()
 
     def _note(self) -> None:
         denied = self._pipeline.denied

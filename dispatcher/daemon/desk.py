@@ -120,6 +120,11 @@ class Desk:
         found = {receipt.seq: receipt for receipt in await self.dispatcher.look(seqs)}
         return [found[row.seq] for row in rows]
 
+    def change(self, settings: Settings) -> None:
+        """Work with other settings from now on, as far as they are live; see `Dispatcher.change`."""
+        self.dispatcher.change(settings)
+        self._comeback.hurry()
+
     def release(self) -> None:
         """The daemon stops: nothing more is taken, and everybody who waits is answered now."""
         self.stopping = True

@@ -24,6 +24,18 @@ class Pass:
     key: Secret
 
 
+def require_api_keys(configuration: Configuration) -> None:
+    """Every account must be able to send.
+
+    Raises:
+        ConfigError: one has no key for Hellotracks.
+    """
+    for name, settings in configuration.accounts.items():
+        if not settings.api_key:
+            where = f"account {name}: " if len(configuration.accounts) > 1 else ""
+            raise ConfigError(f"{where}no api_key is set: use the environment (DISPATCHER_API_KEY) or api_key_file")
+
+
 def passes_of(configuration: Configuration) -> list[Pass]:
     """Every key that is good: each account's clients, its `accept_key` and its Hellotracks key.
 

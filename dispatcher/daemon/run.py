@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable
 
 from dispatcher.daemon.notify import Notifier
+from dispatcher.daemon.reload import Reloading
 from dispatcher.daemon.server import Daemon
 from dispatcher.daemon.watchdog import Watchdog
-from dispatcher.settings import Settings
+from dispatcher.settings import Configuration
 
 _log = logging.getLogger("dispatcher.daemon")
 
@@ -20,40 +21,53 @@ ENDED_AT_ONCE = 1
 """Exit status after a second signal."""
 
 
-def run_daemon(settings: Settings, *, on_ready: Callable[[str, int], None]) -> None:
+def run_daemon(read: Callable[[], Configuration], *, on_ready: Callable[[str, int], None]) -> None:
     """Serve until SIGTERM or SIGINT, then end within `shutdown_grace_s` and return. A second signal ends the process.
+
+    SIGHUP reads the configuration anew.
 
     Blocks; must run in the main thread. Uses uvloop when it is installed.
 
     Args:
-        settings: account, spool, address and everything else.
+        read: reads the configuration from all its sources; called now and at each SIGHUP, then in another thread.
         on_ready: called once with the base URL and the number of jobs that are looked up first.
 
     Raises:
-        ConfigError: the address cannot be listened on, or only with a key.
+        ConfigError: the configuration cannot be used; the address cannot be listened on, or only with a key.
         SpoolUnusable: the spool cannot be opened, for example because another process uses it.
     """
+    configuration = read()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, on_ready))
+        runner.run(_serve(configuration, read, on_ready))
 
 
-async def _serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
-    stop = _stop_on_signal()
+async def _serve(
+    configuration: Configuration, read: Callable[[], Configuration], on_ready: Callable[[str, int], None]
+) -> None:
+    stop, again = _on_signals()
+    grace_s = configuration.process.shutdown_grace_s
     notifier = Notifier()
-    async with Daemon(settings) as daemon:
+    async with Daemon(configuration) as daemon:
         on_ready(daemon.url, daemon.recovered)
         notifier.ready()
-        watchdog = asyncio.create_task(Watchdog(notifier, daemon.desks).run(), name="watchdog")
+        reloading = Reloading(daemon, read, wanted=again, before=notifier.reloading, after=notifier.ready)
+        loops = [
+            asyncio.create_task(Watchdog(notifier, daemon.desks).run(), name="watchdog"),
+            asyncio.create_task(reloading.run(), name="reload"),
+        ]
         await stop.wait()
         notifier.stopping()
-        watchdog.cancel()
-        _log.info("stopping: requests under way may take %g s", settings.shutdown_grace_s)
-        _end_by_force_after(settings.shutdown_grace_s)
+        _log.info("stopping: requests under way may take %g s", grace_s)
+        _end_by_force_after(grace_s)
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
     _log.info("stopped")
 
 
-def _stop_on_signal() -> asyncio.Event:
-    stop = asyncio.Event()
+def _on_signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """One event for the end, one for reading the configuration anew."""
+    stop, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
@@ -64,7 +78,8 @@ def _stop_on_signal() -> asyncio.Event:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    return stop
+    loop.add_signal_handler(signal.SIGHUP, again.set)
+    return stop, again
 
 
 def _end_by_force_after(grace_s: float) -> None:

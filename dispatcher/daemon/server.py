@@ -25,7 +25,7 @@ from dispatcher.daemon.lag import LoopLag
 from dispatcher.daemon.metrics import Meters
 from dispatcher.daemon.openapi import OpenApi
 from dispatcher.daemon.page import Page
-from dispatcher.daemon.passes import passes_of
+from dispatcher.daemon.passes import passes_of, require_api_keys
 from dispatcher.daemon.passing import PassingOn
 from dispatcher.daemon.plan import Plan
 from dispatcher.daemon.process import Process
@@ -69,6 +69,7 @@ class Daemon:
         self, settings: Settings | Configuration, *, fleet: FleetFiles | None = None, retry_denied_s: float = RETRY_S
     ) -> None:
         configuration = Configuration.of(settings) if isinstance(settings, Settings) else settings
+        require_api_keys(configuration)
         self._configuration = configuration
         self._changing = asyncio.Lock()
         settings = configuration.process
@@ -167,6 +168,7 @@ class Daemon:
             if self._accounts.stopping or not self.desks:
                 raise ConfigError("the daemon is not open")
             revision = revise(self._configuration, configuration)
+            require_api_keys(revision.configuration)
             passes = passes_of(revision.configuration)
             listening_address(revision.configuration.process, keyed=bool(passes))
             await asyncio.to_thread(_check_engines, revision)

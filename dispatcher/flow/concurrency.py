@@ -67,7 +67,8 @@ class AdaptiveLimit:
     def __init__(self, max_concurrency: int, *, start: int = START) -> None:
         if max_concurrency < 1:
             raise ValueError(f"max_concurrency must be at least 1, not {max_concurrency}")
-        self._max = max_concurrency
+        self._max = self._limit = max_concurrency
+        self._wary_limit = max_concurrency + 1
         self._in_flight = 0
         self._written_off = 0
         self._restarted_at = -math.inf
@@ -111,6 +112,15 @@ class AdaptiveLimit:
         self._in_flight += 1
         if self._in_flight >= self._limit:
             self._reached = True
+
+    def cap(self, max_concurrency: int) -> None:
+        """`limit` goes no higher than that from now on. What is in flight above it ends as it would have."""
+        if max_concurrency < 1:
+            raise ValueError(f"max_concurrency must be at least 1, not {max_concurrency}")
+        if self._wary_limit > self._max:
+            self._wary_limit = max_concurrency + 1
+        self._max = max_concurrency
+        self._limit = min(self._limit, max_concurrency)
 
     def release(self, now: float, rtt_s: float, outcome: Signal) -> None:
         """End a request that took `rtt_s` seconds.

@@ -214,6 +214,11 @@ class AccountGate:
         own = outcome in {"throttled", "backpressure"}
         self._pause(steady, begun, own=own, retry_after_s=retry_after_s)
 
+    def change(self, now: float, *, limits: Iterable[Limit], max_concurrency: int) -> None:
+        """Keep other limits from now on; what was learnt of the server stays. See `GcraLimiter.change`."""
+        self._limiter.change(limits, self._clock.read(now))
+        self._adaptive.cap(max_concurrency)
+
     def allow(self) -> None:
         """Send again after the key was denied: a person has put it right."""
         self._denied = False

@@ -77,6 +77,17 @@ class GcraLimiter:
         self._windows = tuple(_Window(limit, quiet_s) for limit in self._limits)
         self._blocked_until = 0.0
 
+    def change(self, limits: Iterable[Limit], now: float) -> None:
+        """Keep other limits from now on; a block stays.
+
+        A window of a limit that stays goes on as it is. One of a new limit counts from now on, and begins as full as
+        that of a new limiter: what was sent under the limits before is not known to it.
+        """
+        self._clock.read(now)
+        going_on = dict(zip(self._limits, self._windows, strict=True))
+        self._limits = tuple(limits)
+        self._windows = tuple(going_on.get(limit) or self._fresh(limit) for limit in self._limits)
+
     def delay(self, now: float) -> float:
         """Seconds until a request may start; 0.0: now. Takes nothing."""
         steady = self._clock.read(now)
@@ -128,6 +139,11 @@ class GcraLimiter:
         limits = ", ".join(map(str, self._limits)) or "no limits"
         rate_s, blocked_s = _wait(self._rate_ready_at(), steady), _wait(self._blocked_until, steady)
         return f"<GcraLimiter {limits}: next in {max(rate_s, blocked_s):.3f} s, blocked for {blocked_s:.3f} s>"
+
+    def _fresh(self, limit: Limit) -> _Window:
+        window = _Window(limit, 0.0)
+        window.tat += self._clock.last
+        return window
 
     def _rate_ready_at(self) -> float:
         return max((window.tat - window.burst_s for window in self._windows), default=0.0)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -104,11 +105,7 @@ class AccountPipeline:
             rng=rng,
         )
         self.turnstile = Turnstile(gate, clock, limits=limits)
-        rules = DeliveryRules(
-            max_attempts=settings.max_attempts,
-            request_timeout_s=settings.request_timeout_s,
-            unknown_grace_s=settings.unknown_grace_s,
-        )
+        rules = _delivery_rules(settings)
         self.fleet = Fleet(
             self.name,
             client=self.client,
@@ -126,7 +123,7 @@ class AccountPipeline:
             clock,
             journal=self.journal,
             fleet=self.fleet,
-            rules=AssignRules(engine=settings.policy != "none", fallback=settings.fallback),
+            rules=_assign_rules(settings),
         )
         self.sender = Sender(
             self.name,
@@ -156,6 +153,7 @@ class AccountPipeline:
         self.retention = Retention(self.name, spool, clock, retain_days=settings.retain_days)
         self.failure: BaseException | None = None
         """what ended a stage; None while all are well"""
+        self._settings = settings
         self._grace_s = settings.shutdown_grace_s
         self._parts: tuple[_Part, ...] = (self.assigner, self.sender, self.resolver, self.retention)
         self._stages: list[asyncio.Task[None]] = []
@@ -165,6 +163,30 @@ class AccountPipeline:
     async def start(self) -> None:
         await self.client.__aenter__()
         self._stages = [self._run(part) for part in self._parts]
+
+    def change(self, settings: Settings) -> None:
+        """Other settings from now on; see `Dispatcher.change`.
+
+        Raises:
+            ConfigError: a setting cannot be used; nothing changes.
+        """
+        limits, rules = parse_limits(settings.limits), _delivery_rules(settings)
+        self.client.change(
+            api_key=settings.api_key,
+            request_timeout_s=settings.request_timeout_s,
+            connect_timeout_s=settings.connect_timeout_s,
+            max_connections=settings.max_concurrency + SPARE_CONNECTIONS,
+        )
+        self.turnstile.change(limits=limits, max_concurrency=settings.max_concurrency)
+        before, self._settings = self._settings, settings
+        if _fleet_part(before) != _fleet_part(settings):
+            self.fleet.change(
+                engine_settings=settings.engine, timezone=settings.timezone, max_age_s=settings.max_fleet_age_s
+            )
+        self.assigner.change(_assign_rules(settings))
+        self.sender.change(rules, max_batch_jobs=settings.max_batch_jobs, max_concurrency=settings.max_concurrency)
+        self.resolver.change(rules)
+        self.retention.change(retain_days=settings.retain_days)
 
     def resume(self) -> None:
         """Start the stages anew that have ended, because what ended them may have been put right (a denied key).
@@ -285,3 +307,19 @@ class AccountPipeline:
             _log.error("%s ended", task.get_name(), exc_info=error)
         for callback in self._on_failure:
             callback()
+
+
+def _fleet_part(settings: Settings) -> tuple[dict[str, Any], float]:
+    return settings.for_engine(), settings.max_fleet_age_s
+
+
+def _delivery_rules(settings: Settings) -> DeliveryRules:
+    return DeliveryRules(
+        max_attempts=settings.max_attempts,
+        request_timeout_s=settings.request_timeout_s,
+        unknown_grace_s=settings.unknown_grace_s,
+    )
+
+
+def _assign_rules(settings: Settings) -> AssignRules:
+    return AssignRules(engine=settings.policy != "none", fallback=settings.fallback)

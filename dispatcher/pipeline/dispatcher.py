@@ -151,6 +151,20 @@ class Dispatcher:
             raise DispatcherError("the dispatcher is not open; use it in an `async with` block")
         return self._pipeline
 
+    def change(self, settings: Settings) -> None:
+        """Work with other settings from now on: those that `describe()` calls live. Others must be as they were.
+
+        Requests under way end as they began. A changed limit counts from now on; a lower one knows nothing of what was
+        sent before.
+
+        Raises:
+            ConfigError: a setting cannot be used; nothing changes.
+            DispatcherError: outside the `async with` block.
+        """
+        self.pipeline.change(settings)
+        self._spool.limit_rows(self.account, settings.spool_max_rows)
+        self.settings = settings
+
     async def submit(
         self,
         jobs: Iterable[Mapping[str, Any]],

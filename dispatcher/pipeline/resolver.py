@@ -53,6 +53,10 @@ class Resolver(Stage):
         self._rng = rng
         self._failures = 0
 
+    def change(self, rules: DeliveryRules) -> None:
+        """Go by other rules, from the next look-up on."""
+        self._rules = rules
+
     async def step(self) -> bool:
         jobs = await self.spool.claim(self.account, limit=LOOK_UP_JOBS, now=self.clock.now(), states=(State.UNKNOWN,))
         if not jobs:

@@ -38,6 +38,10 @@ class Retention:
         self._clock = clock
         self._retain_s = retain_days * DAY_S
 
+    def change(self, *, retain_days: float) -> None:
+        """Keep rows for so long, from the next round on."""
+        self._retain_s = retain_days * DAY_S
+
     async def run(self) -> None:
         """Loop until cancelled."""
         while True:

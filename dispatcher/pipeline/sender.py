@@ -100,6 +100,7 @@ class Sender(Stage):
         self._rules = rules
         self._rng = rng
         self._budget = RetryBudget(clock.monotonic())
+        self._max_batch_jobs = max_batch_jobs
         self._room = 2 * max_batch_jobs * max_concurrency
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -109,6 +110,13 @@ class Sender(Stage):
     def alive_at(self) -> float:
         """Monotonic time of the last sign of life, be it that the loop came round or that it waits for its turn."""
         return max(self.beat_at, self._turnstile.beat_at) if self._entering else self.beat_at
+
+    def change(self, rules: DeliveryRules, *, max_batch_jobs: int, max_concurrency: int) -> None:
+        """Go by other rules and sizes, from the next request on."""
+        self._rules = rules
+        if max_batch_jobs != self._max_batch_jobs:  # else a size that the server has taught us stays
+            self._max_batch_jobs = self.outbox.max_jobs = max_batch_jobs
+        self._room = 2 * max_batch_jobs * max_concurrency
 
     async def step(self) -> bool:
         if self.denied:

@@ -34,6 +34,14 @@ class Turnstile:
         self.beat_at = clock.monotonic()
         """monotonic time at which the one whose turn it is last looked"""
 
+    def change(self, *, limits: Iterable[Limit], max_concurrency: int) -> None:
+        """Keep other limits from now on; whoever waits is told."""
+        limits = tuple(limits)
+        now = self._clock.monotonic()
+        self.gate.change(now, limits=limits, max_concurrency=max_concurrency)
+        self._wire.change(limits, now)
+        self._freed.set()
+
     async def enter(self) -> float:
         """Wait until a request may start and take its slot. Returns the monotonic start, for `leave`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dispatcher.errors import ConfigError
 from dispatcher.model.secret import Secret
@@ -416,6 +416,11 @@ class Settings:
         """(name, value as text, origin) of every setting, in the order of the table; secrets read `***`."""
         return [(info.name, plain(getattr(self, info.name)), self.origin(info.name)) for info in describe()]
 
+    def for_engine(self) -> dict[str, Any]:
+        """The engine's part of the settings by name."""
+        values = {name: getattr(self, name) for name in _ENGINE}
+        return values | {"policy": "nearest"} if self.policy == "none" else values
+
     def engine(self) -> EngineSettings:
         """The engine's part of the settings; `nearest` under the policy `none`, when nobody asks the engine.
 
@@ -425,24 +430,7 @@ class Settings:
         from engine import EngineError, EngineSettings  # noqa: PLC0415 - settings must load fast, without the engine
 
         try:
-            return EngineSettings(
-                policy="nearest" if self.policy == "none" else self.policy,
-                timezone=self.timezone,
-                default_shift=self.default_shift,
-                working_hours_unit=self.working_hours_unit,
-                circuity=self.circuity,
-                max_location_age_s=self.max_location_age_s,
-                stale_location=self.stale_location,
-                assignable_roles=self.assignable_roles,
-                unavailable_labels=self.unavailable_labels,
-                member_skills=self.member_skills,
-                max_jobs_per_day=self.max_jobs_per_day,
-                max_distance_km=self.max_distance_km,
-                order=self.order,
-                regret_s=self.regret_s,
-                improve_s=self.improve_s,
-                seed=self.seed,
-            )
+            return EngineSettings(**self.for_engine())
         except EngineError as error:
             raise ConfigError(str(error)) from error
 
@@ -452,4 +440,22 @@ def describe() -> list[SettingInfo]:
     return list(_TABLE)
 
 
+_ENGINE = (
+    "policy",
+    "timezone",
+    "default_shift",
+    "working_hours_unit",
+    "circuity",
+    "max_location_age_s",
+    "stale_location",
+    "assignable_roles",
+    "unavailable_labels",
+    "member_skills",
+    "max_jobs_per_day",
+    "max_distance_km",
+    "order",
+    "regret_s",
+    "improve_s",
+    "seed",
+)
 _TABLE = tuple(info_of(entry) for entry in fields(Settings) if entry.metadata.get("setting", True))

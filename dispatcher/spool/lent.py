@@ -8,13 +8,15 @@ from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJ
 from dispatcher.model.state import State
 from dispatcher.spool.port import Spool
 
+ROWS_AT_ONCE = 1000
+
 
 class LentSpool:
-    """A `Spool` that is opened and closed by its owner; whoever borrows it may open and close without effect.
+    """A `Spool` that is opened and closed by its owner, and borrowed for one account at a time by one at a time.
 
     Args:
         spool: open for as long as it is lent.
-        account: whose jobs `open` counts.
+        account: whose jobs `open` sees to.
     """
 
     __slots__ = ("_account", "_spool")
@@ -26,8 +28,12 @@ class LentSpool:
     def __repr__(self) -> str:
         return f"<LentSpool {self._account} of {self._spool!r}>"
 
-    async def open(self, *, now: float) -> int:  # noqa: ARG002 - the store is open
-        """The account's jobs whose outcome is open."""
+    async def open(self, *, now: float) -> int:
+        """Turn what an earlier borrower left `sending` into `unknown`; the account's jobs whose outcome is open."""
+        while (await self._spool.counts(self._account))[State.SENDING]:
+            left = await self._spool.receipts(self._account, states=(State.SENDING,), limit=ROWS_AT_ONCE)
+            seqs = [row.seq for row in left]
+            await self._spool.apply([Change(seqs=seqs, to=State.UNKNOWN, expect=(State.SENDING,))], now=now)
         return (await self._spool.counts(self._account))[State.UNKNOWN]
 
     async def close(self) -> None:
