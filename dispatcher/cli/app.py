@@ -22,6 +22,7 @@ class LazyGroup(click.Group):
         ),
         "plan": ("dispatcher.cli.plan:plan", "Dry run: who would get which job, and why not. Sends nothing."),
         "run": ("dispatcher.cli.run:run", "The daemon: an address that takes createjobs as Hellotracks does."),
+        "top": ("dispatcher.cli.top:top", "Watch a running daemon in the terminal."),
         "sandbox": ("dispatcher.cli.sandbox:sandbox", "A local server that speaks the Hellotracks API."),
         "demo": ("dispatcher.cli.demo:demo", "20 000 jobs through the whole pipeline, against a sandbox of its own."),
         "jobs": ("dispatcher.cli.jobs:jobs", "Look at jobs in the spool; take back or change one before it is sent."),
