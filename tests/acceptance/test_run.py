@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -19,23 +17,6 @@ import pytest
 from tests.acceptance.command import get, run, sandbox_process
 from tests.acceptance.serving import DAY, Served, daemon_process, job
 
-DOCUMENTED = b"""
-{
-"data": {
-"jobs": [
-{
-"destinationLat": 37.7749,
-"destinationLng": -122.4194,
-"destinationName": "Job in San Francisco created via API",
-"worker": "username@company.com",
-"day": 20231110
-}
-]
-}
-}
-"""
-"""The body of the documentation's example, as it stands there."""
-
 
 def post(url: str, document: dict[str, Any]) -> None:
     """Tell the sandbox something."""
@@ -43,35 +24,6 @@ def post(url: str, document: dict[str, Any]) -> None:
 
     with urllib.request.urlopen(url, data=orjson.dumps(document), timeout=10):
         pass
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
-def test_the_documentations_curl_line_works_unchanged_but_for_the_host(tmp_path: Path) -> None:
-    with sandbox_process() as url, daemon_process(tmp_path, url) as daemon:
-        ended = subprocess.run(
-            ["curl", "-sS", "-X", "POST", f"{daemon.url}/api/createjobs", "--header", "API-Key: ...", "-d", DOCUMENTED],
-            capture_output=True,
-            check=True,
-            timeout=40,
-        )
-        keys = get(f"{url}/sandbox/keys")["keys"]
-    reply = orjson.loads(ended.stdout)
-    (created,) = reply["jobs"]
-    assert reply["status"] == 0
-    assert created["id"]
-    assert created["worker"] == "username@company.com"
-    assert (created["destinationLat"], created["windowEnd"], created["onSiteSeconds"]) == (37.7749, 2400, 720)
-    assert list(keys) == [created["uidSecondary"]]
-
-
-def test_a_client_that_sends_plain_text_and_its_key_in_the_body_is_served(tmp_path: Path) -> None:
-    content = {"ver": 2, "auth": {"usr": "boss", "key": "s3cret"}, "data": {"jobs": [job("A")], "autoassign": "true"}}
-    with sandbox_process() as url, daemon_process(tmp_path, url, DISPATCHER_ACCEPT_KEY="s3cret") as daemon:
-        plain = {"Content-Type": "text/plain; charset=uft-8"}
-        answer = daemon.ask("POST", "/api/createjobs", orjson.dumps(content), headers=plain)
-        stats = get(f"{url}/sandbox/stats")
-    assert (answer.status, answer.document["status"]) == (200, 0)
-    assert stats["autoassign_requests"] == 1
 
 
 def test_every_field_of_the_servers_own_reply_is_in_ours_and_jobs_come_in_the_requests_order(tmp_path: Path) -> None:
