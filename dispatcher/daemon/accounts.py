@@ -132,6 +132,7 @@ class Accounts:
             spool=LentSpool(self._spool, account=name),
             fleet=self._fleet,
             clock=self._clock,
+            live=True,
         )
         await dispatcher.__aenter__()
         self.desks[name] = Desk(dispatcher, meters=self._meters, retry_denied_s=self._retry_denied_s)

@@ -24,7 +24,7 @@ WATCHED = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json"})
 """Answered without a key, and while the daemon stops."""
 OWN_KEY_CHECK = frozenset({"/api/createjobs", "/api/{action}", "/plan"})
 """Their key may stand in the body."""
-OWN_ACCESS = frozenset({*page.ROUTES})
+OWN_ACCESS = frozenset({*page.ROUTES, "/hooks/{account}"})
 """Routes, in aiohttp's canonical form, that look after who may come in and to which account by themselves."""
 SPOOL_RETRY_S = 5.0
 

@@ -20,6 +20,7 @@ from dispatcher.daemon.createjobs import CreateJobs
 from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.door import Door
 from dispatcher.daemon.health import Health
+from dispatcher.daemon.hooks import Hooks
 from dispatcher.daemon.jobs import Jobs
 from dispatcher.daemon.lag import LoopLag
 from dispatcher.daemon.metrics import Meters
@@ -216,6 +217,7 @@ class Daemon:
             Jobs(),
             Replay(settings=settings),
             Plan(guard=guard, settings=settings),
+            Hooks(accounts.desks, settings=settings),
             OpenApi(guard=guard),
             Health(accounts.desks, meters=self._meters, settings=settings, process=process),
             self._page,

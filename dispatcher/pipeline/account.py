@@ -20,6 +20,8 @@ from dispatcher.pipeline.assigner import Assigner
 from dispatcher.pipeline.assigning import AssignRules
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import Fleet, FleetFiles
+from dispatcher.pipeline.fleet_sync import FleetSync, SyncRules
+from dispatcher.pipeline.job_events import JobEvents
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.moves import DeliveryRules
 from dispatcher.pipeline.resolver import Resolver
@@ -31,7 +33,7 @@ from dispatcher.spool import Spool
 
 _log = logging.getLogger("dispatcher.pipeline")
 
-_Part = Assigner | Sender | Resolver | Retention
+_Part = Assigner | Sender | Resolver | Retention | FleetSync | JobEvents
 
 SPARE_CONNECTIONS = 4
 """while the server is away, probes go past requests that hang; they must not wait for a connection"""
@@ -85,6 +87,7 @@ class AccountPipeline:
         clock: Clock,
         rng: random.Random,
         files: FleetFiles | None = None,
+        live: bool = False,
     ) -> None:
         self.name = settings.account
         self.clock = clock
@@ -115,6 +118,7 @@ class AccountPipeline:
             engine_settings=settings.engine,
             timezone=settings.timezone,
             max_age_s=settings.max_fleet_age_s,
+            live=live and files is None,
             files=files,
         )
         self.assigner = Assigner(
@@ -151,11 +155,20 @@ class AccountPipeline:
             rng=rng,
         )
         self.retention = Retention(self.name, spool, clock, retain_days=settings.retain_days)
+        self.sync = FleetSync(
+            self.fleet,
+            clock,
+            rules=_sync_rules(settings),
+        )
+        self.events = JobEvents(self.fleet, reread=self.sync.reread)
+        self.fleet.watch(self.assigner.offer_held)
         self.failure: BaseException | None = None
         """what ended a stage; None while all are well"""
         self._settings = settings
         self._grace_s = settings.shutdown_grace_s
         self._parts: tuple[_Part, ...] = (self.assigner, self.sender, self.resolver, self.retention)
+        if live and files is None:
+            self._parts += (self.sync, self.events)
         self._stages: list[asyncio.Task[None]] = []
         self._on_failure: list[Callable[[], None]] = []
         self.journal.watch(self._wake)
@@ -183,6 +196,7 @@ class AccountPipeline:
             self.fleet.change(
                 engine_settings=settings.engine, timezone=settings.timezone, max_age_s=settings.max_fleet_age_s
             )
+        self.sync.change(_sync_rules(settings))
         self.assigner.change(_assign_rules(settings))
         self.sender.change(rules, max_batch_jobs=settings.max_batch_jobs, max_concurrency=settings.max_concurrency)
         self.resolver.change(rules)
@@ -207,8 +221,9 @@ class AccountPipeline:
 
     async def stop(self) -> None:
         """Stop within the grace; a request that is cut off stays `sending` and is looked up next time."""
-        for task in self._stages[:1]:
-            task.cancel()  # the assigner: nothing new is decided while the last requests finish
+        for part, task in zip(self._parts, self._stages, strict=False):
+            if part is not self.sender and part is not self.resolver:
+                task.cancel()  # the assigner above all: nothing new is decided while the last requests finish
         await self.sender.drain(within_s=self._grace_s)
         points.reached("close.drained")
         for task in self._stages:
@@ -322,4 +337,20 @@ def _delivery_rules(settings: Settings) -> DeliveryRules:
 
 
 def _assign_rules(settings: Settings) -> AssignRules:
-    return AssignRules(engine=settings.policy != "none", fallback=settings.fallback)
+    return AssignRules(
+        engine=settings.policy != "none",
+        fallback=settings.fallback,
+        hold_until_s=settings.hold_until_s,
+        hold_then=settings.hold_then,
+        timezone=settings.timezone,
+    )
+
+
+def _sync_rules(settings: Settings) -> SyncRules:
+    return SyncRules(
+        engine=settings.policy != "none",
+        members_s=settings.fleet_sync_s,
+        routes_s=settings.routes_sync_s,
+        max_age_s=settings.max_fleet_age_s,
+        limits=parse_limits(settings.limits),
+    )

@@ -56,6 +56,8 @@ class Dispatcher:
         spool: a spool of your own, or the name of one; without it `settings.spool` names one.
         clock: source of time.
         rng: source of jitter.
+        live: keep the fleet up to date on a schedule, for a process that runs for long; otherwise it is read when jobs
+            need it.
         overrides: single settings by name, on top of everything else.
 
     Raises:
@@ -71,6 +73,7 @@ class Dispatcher:
         spool: Spool | str | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        live: bool = False,
         **overrides: Any,
     ) -> None:
         if isinstance(spool, str):
@@ -85,6 +88,7 @@ class Dispatcher:
         )
         self._rng = rng or random.Random()
         self._files = fleet
+        self._live = live
         self._pipeline: AccountPipeline | None = None
         self.recovered = 0
         """jobs whose outcome was open when the spool was opened; they are looked up first"""
@@ -99,7 +103,7 @@ class Dispatcher:
         points.reached("open.recovered")
         try:
             self._pipeline = AccountPipeline(
-                self.settings, spool=self._spool, clock=self._clock, rng=self._rng, files=self._files
+                self.settings, spool=self._spool, clock=self._clock, rng=self._rng, files=self._files, live=self._live
             )
             await self._pipeline.start()
         except BaseException:

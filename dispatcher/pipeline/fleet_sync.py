@@ -37,12 +37,14 @@ class SyncRules:
     """How often what is read.
 
     Attributes:
+        engine: False for `policy = "none"`: nobody asks for a fleet, nothing is read.
         members_s: between two readings of the members.
         routes_s: between two readings of a day's routes.
         max_age_s: an older fleet is unusable.
         limits: the account's.
     """
 
+    engine: bool = True
     members_s: float
     routes_s: float
     max_age_s: float
@@ -150,6 +152,8 @@ class FleetSync:
     async def step(self) -> float:
         """Read what is due; returns the seconds until something is due again."""
         fleet = self._fleet
+        if not self._rules.engine:
+            return LONGEST_S
         async with fleet.steady:
             if not await fleet.bring_up(()):
                 return TRY_AGAIN_S

@@ -181,6 +181,7 @@ class Settings:
             unit="s",
             low=1,
             high=_YEAR_S,
+            live=True,
         ),
     )
     routes_sync_s: float = field(
@@ -191,18 +192,21 @@ class Settings:
             unit="s",
             low=1,
             high=_YEAR_S,
+            live=True,
         ),
     )
     hook_key: Secret = field(
         default=Secret(""),
         metadata=says(
             "What Hellotracks' webhooks must show in `hook_header`, alone or behind `Bearer`; "
-            "empty: no webhooks are taken. It is never printed."
+            "empty: no webhooks are taken. It is never printed.",
+            live=True,
         ),
     )
-    hook_key_file: str = field(default="", metadata=says("File that holds the webhooks' key."))
+    hook_key_file: str = field(default="", metadata=says("File that holds the webhooks' key.", live=True))
     hook_header: str = field(
-        default="Authorization", metadata=says("The header in which webhooks carry `hook_key`, as set up for them.")
+        default="Authorization",
+        metadata=says("The header in which webhooks carry `hook_key`, as set up for them.", live=True),
     )
     hold_until_s: float = field(
         default=0.0,
@@ -212,6 +216,7 @@ class Settings:
             unit="s",
             low=0,
             high=_YEAR_S,
+            live=True,
         ),
     )
     hold_then: str = field(
@@ -219,17 +224,20 @@ class Settings:
         metadata=says(
             "What becomes of a job that was held in vain: the server assigns, or it is sent unassigned.",
             choices=("autoassign", "unassigned"),
+            live=True,
         ),
     )
     reassign: bool | None = field(
         default=None,
         metadata=says(
             "Whether `dispatcher run` offers a job to the next best member when its member rejects it, or goes off "
-            "duty before starting it; empty: it does not."
+            "duty before starting it; empty: it does not.",
+            live=True,
         ),
     )
     reassign_max: int = field(
-        default=2, metadata=says("How many times a job is offered to another member at most.", low=1, high=100)
+        default=2,
+        metadata=says("How many times a job is offered to another member at most.", low=1, high=100, live=True),
     )
     default_shift: str = field(
         default="00:00-24:00",
