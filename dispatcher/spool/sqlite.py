@@ -91,6 +91,7 @@ class SqliteSpool:
         self._names = {number: name for name, number in self._accounts.items()}
         self._searches: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(MAX_WAITING)
+        self._outbox: list[Operation] = []
         self._closing = None
         self._pruned_to: dict[int | None, int] = {}
         self._writer = Writer(
@@ -104,6 +105,7 @@ class SqliteSpool:
         if opened is None:
             return
         if self._closing is None:
+            self._post()
             self._writer.stop()
             self._closing = self._loop.run_in_executor(self._threads, self._end, opened)
             self._closing.add_done_callback(self._closed)
@@ -152,8 +154,22 @@ class SqliteSpool:
         async with self._slots:
             self._check_open()
             future: asyncio.Future[Any] = self._loop.create_future()
-            self._writer.submit(operation(future))
+            self._hand_in(operation(future))
             return await future
+
+    def _hand_in(self, operation: Operation) -> None:
+        """All that one turn of the event loop brings goes to the writer in one piece, at the turn's end.
+
+        The writer then commits it together, and does not fight with the loop for the interpreter meanwhile.
+        """
+        if not self._outbox:
+            self._loop.call_soon(self._post)
+        self._outbox.append(operation)
+
+    def _post(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        for operation in outbox:
+            self._writer.submit(operation)
 
     def _check_open(self) -> Opened:
         if self._opened is None or self._closing is not None:

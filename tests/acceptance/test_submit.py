@@ -213,6 +213,31 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert (stats["creates"], stats["repeats"]) == (4000, 0)
 
 
+def test_a_second_ctrl_c_ends_at_once_and_the_next_run_finishes_without_doubling(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "jobs.jsonl", jobs(50))
+    with sandbox_process("--latency", "3") as url:
+        flags = [*PLAIN, "--base-url", url, "--max-batch-jobs", "50"]
+        with subprocess.Popen(
+            [*COMMAND, "submit", str(file), *flags],
+            cwd=tmp_path,
+            env=environment(),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            while not get(f"{url}/sandbox/stats")["requests"].get("/api/createjobs"):
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            assert process.poll() is None, "the request under way may end first"
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=3)
+        assert (process.returncode, "stopped at once" in err.decode()) == (1, True), err.decode()
+        ended = run("submit", str(file), "--json", "--base-url", url, *PLAIN, cwd=tmp_path, timeout_s=90)
+        stats = get(f"{url}/sandbox/stats")
+    assert (ended.status, ended.document["confirmed"]) == (0, 50)
+    assert (stats["creates"], stats["overlaps"]) == (50, 0)
+
+
 @pytest.mark.slow
 def test_under_faults_of_every_kind_good_jobs_are_confirmed_once_and_poison_is_rejected(tmp_path: Path) -> None:
     many = jobs(2000)
