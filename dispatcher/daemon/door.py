@@ -53,6 +53,7 @@ class Door:
         response = await self._answer(request, handler, path)
         response.headers[hdrs.SERVER] = SERVER
         self._meters.answered(path or "(unknown)", response.status)
+        self._connections.answered(request.protocol)
         return response
 
     async def _answer(self, request: web.Request, handler: Handler, path: str) -> web.StreamResponse:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from dispatcher.daemon import Daemon
-from dispatcher.daemon.connections import Connections
 from dispatcher.errors import ConfigError
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from dispatcher.settings import Settings
@@ -144,92 +141,3 @@ async def test_an_address_that_cannot_be_listened_on_is_named(tmp_path: Path) ->
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=str(port)):
             await Daemon(settings(tmp_path, "http://127.0.0.1:9", listen=f"127.0.0.1:{port}")).__aenter__()
-
-
-@asynccontextmanager
-async def served(connections: Connections) -> AsyncIterator[tuple[str, int]]:
-    """A server behind these connections that answers 200 to everything."""
-
-    async def answer(request: web.BaseRequest) -> web.Response:
-        connections.heard(request.protocol)
-        return web.Response(text="here")
-
-    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
-    await runner.setup()
-    assert runner.server is not None
-    connections.serve(runner.server)
-    listener = await asyncio.get_running_loop().create_server(connections, "127.0.0.1", 0)
-    sweeper = asyncio.create_task(connections.run())
-    try:
-        yield listener.sockets[0].getsockname()
-    finally:
-        sweeper.cancel()
-        listener.close()
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def connected(address: tuple[str, int]) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection(*address)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-
-async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Ask on a connection; False when it is closed."""
-    try:
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(5):
-            await reader.readuntil(b"here")
-    except (ConnectionError, asyncio.IncompleteReadError):
-        return False
-    return True
-
-
-async def closed(reader: asyncio.StreamReader) -> bool:
-    """Whether the other side ends the connection."""
-    async with asyncio.timeout(5):
-        try:
-            return await reader.read() == b""
-        except ConnectionError:
-            return True
-
-
-async def test_a_connection_that_never_asks_is_closed_and_one_that_did_is_not() -> None:
-    async with (
-        served(Connections(most=10, silent_s=0.2)) as address,
-        connected(address) as (silent, _),
-        connected(address) as asks,
-    ):
-        assert await answered(*asks)
-        assert await closed(silent)
-        assert await answered(*asks)
-
-
-async def test_when_there_are_too_many_the_longest_silent_one_goes_for_the_next() -> None:
-    async with (
-        served(Connections(most=3, silent_s=60)) as address,
-        connected(address) as (first, _),
-        connected(address),
-        connected(address),
-    ):
-        await asyncio.sleep(0.05)
-        async with connected(address) as asks:
-            assert await answered(*asks)
-            assert await closed(first)
-
-
-async def test_when_all_are_at_work_the_newest_one_goes() -> None:
-    async with (
-        served(Connections(most=2, silent_s=60)) as address,
-        connected(address) as one,
-        connected(address) as two,
-    ):
-        assert [await answered(*one), await answered(*two)] == [True, True]
-        async with connected(address) as (newest, _):
-            assert await closed(newest)
-        assert [await answered(*one), await answered(*two)] == [True, True]
