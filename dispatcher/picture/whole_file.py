@@ -16,13 +16,15 @@ def writable(path: str, *, flag: str) -> Path:
         ConfigError: there cannot be a file; the message names the flag.
     """
     target = Path(path)
-    if not path or target.is_dir():
-        raise ConfigError(f"{flag} {path}: is a folder; a file is to be written")
     try:
-        _aside(target).open("wb").close()
+        folder = target.is_dir()
+        if not folder:
+            _aside(target).open("wb").close()
+            _aside(target).unlink()
     except OSError as error:
         raise ConfigError(f"{flag} {path}: cannot be written: {error.strerror or error}") from error
-    _aside(target).unlink()
+    if folder:
+        raise ConfigError(f"{flag} {path}: is a folder; a file is to be written")
     return target
 
 
