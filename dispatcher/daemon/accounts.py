@@ -51,7 +51,10 @@ class Accounts:
         self._retry_denied_s = retry_denied_s
         self._clock = SystemClock()
         self._spool = open_spool(
-            settings.spool, max_rows=settings.spool_max_rows, min_free_bytes=settings.spool_min_free_bytes
+            settings.spool,
+            max_rows=settings.spool_max_rows,
+            min_free_bytes=settings.spool_min_free_bytes,
+            node=settings.node,
         )
 
     @property

@@ -84,7 +84,10 @@ class Dispatcher:
         self.account = settings.account
         self._clock = clock or SystemClock()
         self._spool = spool or open_spool(
-            settings.spool, max_rows=settings.spool_max_rows, min_free_bytes=settings.spool_min_free_bytes
+            settings.spool,
+            max_rows=settings.spool_max_rows,
+            min_free_bytes=settings.spool_min_free_bytes,
+            node=settings.node,
         )
         self._rng = rng or random.Random()
         self._files = fleet

@@ -59,7 +59,16 @@ class Settings:
     spool: str = field(
         default="dispatcher.spool.db",
         metadata=says(
-            "The durable queue: path of a SQLite file, or `memory:` for one that does not outlive the process.",
+            "The durable queue: path of a SQLite file, `memory:` for one that does not outlive the process, or "
+            "`postgresql://user@host/database` for one that several daemons share.",
+            scope="process",
+        ),
+    )
+    node: str = field(
+        default="",
+        metadata=says(
+            "Name of this daemon among those that share a PostgreSQL spool, the same after every restart and nobody "
+            "else's; empty for a new one at every start.",
             scope="process",
         ),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dispatcher.errors import ConfigError
 from dispatcher.spool.care import SpoolStats
@@ -13,6 +15,9 @@ from dispatcher.spool.port import Spool
 from dispatcher.spool.sqlite import SqliteSpool
 from dispatcher.spool.view import Filter, SpoolView
 
+if TYPE_CHECKING:
+    from dispatcher.spool.postgres import PostgresSpool
+
 __all__ = [
     "Filter",
     "LentSpool",
@@ -22,17 +27,36 @@ __all__ = [
     "SpoolView",
     "SqliteSpool",
     "holder",
+    "is_postgres",
     "open_spool",
 ]
 
 
-def open_spool(url_or_path: str | Path, *, max_rows: int = 0, min_free_bytes: int = 0) -> MemorySpool | SqliteSpool:
+def is_postgres(url_or_path: str | Path) -> bool:
+    """Whether a setting names a PostgreSQL database.
+
+    Raises:
+        ConfigError: it does, and the extra that speaks to one is not installed.
+    """
+    scheme, found, _ = str(url_or_path).partition("://")
+    if not found or scheme not in {"postgresql", "postgres"}:
+        return False
+    if importlib.util.find_spec("asyncpg") is None:
+        raise ConfigError("spool: PostgreSQL needs asyncpg: pip install 'hellotracks-dispatcher[postgres]'")
+    return True
+
+
+def open_spool(
+    url_or_path: str | Path, *, max_rows: int = 0, min_free_bytes: int = 0, node: str = ""
+) -> MemorySpool | SqliteSpool | PostgresSpool:
     """The spool that a setting names, not opened yet: `await spool.open(now=...)` is the caller's.
 
     Args:
-        url_or_path: "memory:" for one that lives as long as the process, otherwise the path of an SQLite file.
+        url_or_path: "memory:" for one that lives as long as the process, "postgresql://..." for one that several
+            processes share, otherwise the path of an SQLite file.
         max_rows: most unsettled rows of an account before `accept` raises SpoolFull, 0 for no limit.
-        min_free_bytes: free space on the disk below which `accept` raises SpoolFull, 0 for no floor.
+        min_free_bytes: free space on the disk below which `accept` raises SpoolFull, 0 for no floor; for a file.
+        node: name of this process among those that share a database.
 
     Raises:
         ConfigError: no adapter of this build speaks that URL.
@@ -40,11 +64,15 @@ def open_spool(url_or_path: str | Path, *, max_rows: int = 0, min_free_bytes: in
     text = str(url_or_path)
     if text in {"memory:", ":memory:"}:
         return MemorySpool(max_rows=max_rows)
+    if is_postgres(text):
+        from dispatcher.spool.postgres import PostgresSpool  # noqa: PLC0415 - asyncpg is an extra
+
+        return PostgresSpool(text, node=node, max_rows=max_rows)
     scheme, found, _ = text.partition("://")
-    if scheme in {"postgresql", "postgres"} and found:
-        raise ConfigError(f"spool: this build has no PostgreSQL adapter ({scheme}://...); name a file or memory:")
     if found:
-        raise ConfigError(f"spool: unknown kind of spool {scheme}://; name a file or memory:")
+        raise ConfigError(
+            f"spool: unknown kind of spool {scheme}://; name a file, memory: or a postgresql:// database"
+        )
     if not text:
         raise ConfigError("spool: is empty; name a file or memory:")
     return SqliteSpool(text, max_rows=max_rows, min_free_bytes=min_free_bytes)

@@ -30,13 +30,17 @@ class RowLimits:
         """This account may have `most`, 0 for no limit."""
         self._own[account] = most
 
+    def of(self, account: str) -> int:
+        """How many this account may have, 0 for no limit."""
+        return self._own.get(account, self._default)
+
     def check(self, account: str, rows: int) -> None:
         """May an account have `rows`?
 
         Raises:
             SpoolFull: no.
         """
-        most = self._own.get(account, self._default)
+        most = self.of(account)
         if most and rows > most:
             raise SpoolFull(f"the spool is full: {rows} unsettled jobs of {account} would be more than {most}")
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from dispatcher.spool import Spool
+from tests import postgres
 from tests.conformance.world import ADAPTERS, World, make_world
+
+
+@pytest.fixture(autouse=True)
+def databases() -> Iterator[None]:
+    """What a test has borrowed is given back at its end."""
+    yield
+    postgres.give_back()
 
 
 @pytest.fixture(params=ADAPTERS)

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from dispatcher.model.records import Change
 from dispatcher.model.state import MOVES, State
+from tests import postgres
 from tests.conformance.world import ADAPTERS, job, make_world
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         self.run(self._world.spool.close())
         self._runner.close()
         self._folder.cleanup()
+        postgres.give_back()
 
     def newest(self, account: str, key: str) -> int | None:
         return max((seq for seq, row in self._rows.items() if (row.account, row.key) == (account, key)), default=None)
@@ -218,7 +220,7 @@ def test_every_adapter_does_what_a_dictionary_would_do(adapter: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=50 if adapter == "sqlite" else 80,
+            max_examples={"memory": 80, "sqlite": 50, "postgres": 25}[adapter],
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

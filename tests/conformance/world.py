@@ -8,11 +8,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from dispatcher.model.records import Change, NewJob
 from dispatcher.model.state import State
 from dispatcher.spool import MemorySpool, Spool, SqliteSpool
+from dispatcher.spool.postgres import PostgresSpool
+from tests import postgres
 
-ADAPTERS = ("memory", "sqlite")
+ADAPTERS = (
+    "memory",
+    "sqlite",
+    pytest.param("postgres", marks=pytest.mark.skipif(bool(postgres.MISSING), reason=postgres.MISSING)),
+)
 
 
 class World(Protocol):
@@ -60,9 +68,28 @@ class SqliteWorld:
         return await self.spool.open(now=now)
 
 
-def make_world(adapter: str, folder: Path, *, max_rows: int = 0) -> MemoryWorld | SqliteWorld:
-    """A world with a spool of this kind, not opened."""
-    return MemoryWorld(max_rows=max_rows) if adapter == "memory" else SqliteWorld(folder, max_rows=max_rows)
+class PostgresWorld:
+    """A crash cuts the connections and leaves node and claims behind; the next process has the same name."""
+
+    def __init__(self, *, max_rows: int = 0) -> None:
+        self._dsn = postgres.borrow()
+        self._max_rows = max_rows
+        self.spool = self._new()
+
+    def _new(self) -> PostgresSpool:
+        return PostgresSpool(self._dsn, node="world", max_rows=self._max_rows)
+
+    async def crash(self, *, now: float) -> int:
+        self.spool.abandon()
+        self.spool = self._new()
+        return await self.spool.open(now=now)
+
+
+def make_world(adapter: str, folder: Path, *, max_rows: int = 0) -> MemoryWorld | SqliteWorld | PostgresWorld:
+    """A world with a spool of this kind, not opened. Databases are to be given back (`tests.postgres.give_back`)."""
+    if adapter == "memory":
+        return MemoryWorld(max_rows=max_rows)
+    return PostgresWorld(max_rows=max_rows) if adapter == "postgres" else SqliteWorld(folder, max_rows=max_rows)
 
 
 def job(key: str, content: str = "a", *, worker: str | None = None, switches: int = 0) -> NewJob:

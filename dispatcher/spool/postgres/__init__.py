@@ -1,0 +1,7 @@
+"""The spool on PostgreSQL, for several daemons on several machines."""
+
+from __future__ import annotations
+
+from dispatcher.spool.postgres.spool import PostgresSpool
+
+__all__ = ["PostgresSpool"]

@@ -1,0 +1,95 @@
+"""What a connection is asked; nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dispatcher.model.records import Receipt, SpooledJob
+from dispatcher.model.state import SETTLED, State
+from dispatcher.spool.encoding import CODE, STATES
+from dispatcher.spool.postgres.statements import SQL
+
+if TYPE_CHECKING:
+    from dispatcher.spool.postgres.link import Connection
+
+ROWS_PER_READ = 1000
+"""Rows that come out in one piece: bounds the memory of one answer."""
+
+
+def as_job(row: Iterable[Any]) -> SpooledJob:
+    """A job from a row of the statements `claim` and `spooled`."""
+    seq, key, version, body, switches, day, priority, code, *rest = row
+    return SpooledJob(seq, key, version, body, switches, day, priority, STATES[code], *rest)
+
+
+def as_receipt(account: str, row: Iterable[Any]) -> Receipt:
+    """A receipt from a row of the statement `receipts`."""
+    key, version, seq, code, worker, preassigned, autoassign, day, priority, *rest = row
+    remote_id, attempts, next_at, error, note, accepted_at, updated_at, refusals, sent_at, settle_by, switches = rest
+    return Receipt(
+        account=account,
+        key=key,
+        version=version,
+        seq=seq,
+        state=STATES[code],
+        worker=worker,
+        preassigned=preassigned,
+        autoassign=autoassign,
+        day=day,
+        priority=priority,
+        remote_id=remote_id,
+        attempts=attempts,
+        refusals=refusals,
+        sent_at=sent_at,
+        settle_by=settle_by,
+        switches=switches,
+        next_at=next_at,
+        error=error,
+        note=note,
+        accepted_at=accepted_at,
+        updated_at=updated_at,
+    )
+
+
+def codes(states: Iterable[State]) -> list[int]:
+    """Numbers of the states, each once."""
+    return [CODE[state] for state in dict.fromkeys(states)]
+
+
+async def numbers(connection: Connection, sql: str, *values: object) -> list[int]:
+    """The first column of a statement's rows."""
+    return [row[0] for row in await connection.fetch(sql, *values)]
+
+
+async def page_seqs(
+    connection: Connection, account: int, states: Sequence[State], *, after: int, limit: int
+) -> list[int]:
+    """Row numbers in some states (none: all), in order.
+
+    Confirmed rows are in no index: they are found along the table, all others by the index of their state.
+    """
+    wanted = set(states or State)
+    if State.CONFIRMED in wanted:
+        return await numbers(connection, SQL["all_seqs"], account, codes(wanted), after, limit)
+    seqs: list[int] = []
+    for name, group in (("open_seqs", wanted - SETTLED), ("failed_seqs", wanted & SETTLED)):
+        if group:
+            seqs += await numbers(connection, SQL[name], account, codes(group), after, limit)
+    return sorted(seqs)[:limit]
+
+
+async def receipts(connection: Connection, account: str, number: int, seqs: Sequence[int]) -> list[Receipt]:
+    """Receipts of these rows of an account (its name and number), in order of `seq`."""
+    return [as_receipt(account, row) for row in await connection.fetch(SQL["receipts"], number, list(seqs))]
+
+
+async def spooled(connection: Connection, account: int, seqs: Sequence[int]) -> list[SpooledJob]:
+    """These rows with their bodies, in order of `seq`."""
+    return [as_job(row) for row in await connection.fetch(SQL["spooled"], account, list(seqs))]
+
+
+async def bodies(connection: Connection, account: int, seqs: Sequence[int]) -> dict[int, bytes]:
+    """Bodies by row."""
+    rows = await connection.fetch(SQL["bodies"], account, list(seqs))
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,354 @@
+"""The durable spool on PostgreSQL, shared by any number of processes.
+
+Writes go over one connection in groups (`writer.py`), claims over a second (`claiming.py`), reads over a third. What a
+process holds is its own for as long as it renews its lease (`node.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dispatcher.errors import SpoolError, SpoolUnusable
+from dispatcher.model.event import Event
+from dispatcher.model.histogram import Histogram
+from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
+from dispatcher.model.state import State
+from dispatcher.spool.encoding import STATES
+from dispatcher.spool.moving import check
+from dispatcher.spool.postgres import care, outbox, reading, schema
+from dispatcher.spool.postgres.claiming import Claimer
+from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
+from dispatcher.spool.postgres.node import BEATS_PER_LEASE, LEASE_S, Node
+from dispatcher.spool.postgres.statements import SQL
+from dispatcher.spool.postgres.writer import Accepting, Applying, Operation, Tending, Writer
+from dispatcher.spool.room import RowLimits
+from dispatcher.spool.writer import COMMIT_BUCKETS_S
+
+if TYPE_CHECKING:
+    from dispatcher.spool.postgres.link import Connection
+
+_log = logging.getLogger("dispatcher.spool")
+
+MAX_WAITING = 1024
+"""Operations that may wait for the writer; the next caller waits before it hands anything in."""
+WAITING = (State.ACCEPTED, State.ASSIGNED, State.UNKNOWN, State.HELD)
+DECIDED = (State.ASSIGNED, State.SENDING, State.UNKNOWN)
+
+T = TypeVar("T")
+
+
+class PostgresSpool:
+    """A `Spool` in a PostgreSQL database; also see there.
+
+    Used from one event loop, beside any number of other processes.
+
+    Rows are handed out until the lease ends: a process that has not reached the database for `lease_s` seconds is taken
+    for dead, its rows go to the others, and nothing that it writes later is taken.
+
+    Args:
+        url: such as `postgresql://user@host/database`; also see `Address`.
+        node: name of this process, the same after every restart and nobody else's. Then what its last life has left is
+            taken over at once, otherwise when the lease has run out.
+        max_rows: most unsettled rows of an account before `accept` raises SpoolFull, 0 for no limit.
+        lease_s: how long the process may be silent, in seconds.
+        clock: Unix time in seconds, for rows that other processes have left. Leases go by the database's clock.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        node: str = "",
+        max_rows: int = 0,
+        lease_s: float = LEASE_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.address = Address.read(url)
+        self.node = Node(node, lease_s=lease_s)
+        self.commits = Histogram(COMMIT_BUCKETS_S)
+        """seconds that commits took"""
+        self._limits = RowLimits(max_rows)
+        self._clock = clock
+        self._links: tuple[Link, ...] = ()
+        self._open = False
+
+    def __repr__(self) -> str:
+        if not self._open:
+            return f"<PostgresSpool {self.address} closed>"
+        return f"<PostgresSpool {self.address} as {self.node.name}, {len(self._held)} claimed>"
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def open(self, *, now: float) -> int:
+        """Reach the database, make or migrate the tables, and join as a node.
+
+        Returns how many rows an earlier life of this node was sending: they are `unknown` now, and due.
+
+        Raises:
+            SpoolUnusable: the database cannot be reached, or its tables are not ours or too new.
+        """
+        if self._open:
+            raise SpoolError(f"{self.address}: is open already")
+        writing, claiming, self._reading = self._links = tuple(Link(self.address) for _ in range(3))
+        try:
+            async with writing.use() as connection:
+                await schema.migrate(connection)
+                recovered = await self.node.join(connection, now=now)
+                accounts = {name: number for number, name in await connection.fetch(SQL["all_accounts"])}
+        except BaseException as error:
+            await self._give_back()
+            if isinstance(error, SpoolError) and not isinstance(error, SpoolUnusable):
+                raise SpoolUnusable(f"cannot be used: {error}") from error
+            raise
+        self._held: dict[int, int] = {}
+        self._accounts = accounts
+        self._pruned_to: dict[int | None, int] = {}
+        self._slots = asyncio.Semaphore(MAX_WAITING)
+        self._claimer = Claimer(claiming, self.node, held=self._held)
+        self._writer = Writer(
+            writing,
+            self.node,
+            held=self._held,
+            accounts=accounts,
+            limits=self._limits,
+            commits=self.commits,
+            clock=self._clock,
+        )
+        self._writing = asyncio.create_task(self._writer.run(), name="spool writer")
+        self._beating = asyncio.create_task(self._beat(), name="spool lease")
+        self._closing: asyncio.Task[None] | None = None
+        self._open = True
+        return recovered
+
+    async def close(self) -> None:
+        if not self._open:
+            return
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._end(), name="spool close")
+        await asyncio.shield(self._closing)
+
+    async def _end(self) -> None:
+        self._beating.cancel()
+        await asyncio.gather(self._beating, return_exceptions=True)
+        self._writer.stop()
+        await self._writing
+        await self._claimer.finish()
+        with suppress(SpoolError):  # then the lease ends by itself
+            async with self._links[0].use() as connection:
+                await self.node.leave(connection)
+        await self._give_back()
+        self._open = False
+
+    async def _give_back(self) -> None:
+        for link in self._links:
+            await link.close()
+
+    def abandon(self) -> None:
+        """Die without a word, for tests: as a killed process would, this leaves a node and its claims behind."""
+        self._beating.cancel()
+        self._writing.cancel()
+        for link in self._links:
+            link.cut()
+        self._open = False
+
+    async def _beat(self) -> None:
+        """Renew the lease, and end nodes whose lease has run out."""
+        steady_since: float | None = None
+        while True:
+            await asyncio.sleep(self.node.lease_s / BEATS_PER_LEASE)
+            began = time.monotonic()
+            steady = steady_since is not None and began - steady_since > self.node.lease_s
+            try:
+                unknown = await self._write(
+                    partial(Tending, partial(self.node.look, now=self._clock(), steady=steady), rows=1)
+                )
+            except SpoolError as error:
+                steady_since = None
+                _log.warning(Event("lease not renewed", node=self.node.name, error=str(error)))
+                continue
+            steady_since = began if steady_since is None else steady_since
+            if unknown:
+                _log.warning(Event("another node ended", unknown=unknown))
+
+    def limit_rows(self, account: str, most: int) -> None:
+        self._limits.set(account, most)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    async def accept(self, account: str, jobs: Sequence[NewJob], *, now: float) -> list[Accepted]:
+        if not jobs:
+            return []
+        answer: list[Accepted] = await self._write(partial(Accepting, account, jobs, now))
+        return answer
+
+    async def apply(self, changes: Sequence[Change], *, now: float) -> list[int]:
+        for change in changes:
+            check(change)
+        changes = [change for change in changes if change.seqs]
+        if not changes:
+            return []
+        answer: list[int] = await self._write(partial(Applying, changes, now))
+        return answer
+
+    async def collect(self, account: str, *, now: float, limit: int = outbox.PAGE_JOBS) -> outbox.Collected:
+        """Take in what backends have enqueued for an account (`dispatcher.enqueue`), up to `limit` jobs.
+
+        Good jobs are accepted; bad ones are stored as `rejected` with the reason, so that nothing is lost without a
+        word.
+
+        Raises:
+            SpoolFull: no room; what was enqueued waits.
+        """
+        self._check_open()
+        async with self._reading.use() as connection:
+            if not await connection.fetchval(SQL["outbox_waits"], account):
+                return outbox.Collected()
+        work = partial(outbox.collect, account=account, now=now, limit=limit, limits=self._limits)
+        answer: outbox.Collected = await self._write(partial(Tending, work))
+        return answer
+
+    async def _write(self, operation: Callable[..., Operation]) -> Any:
+        """Hand in an operation and wait for the commit. A caller that is cancelled meanwhile no longer hears of it."""
+        self._check_open()
+        async with self._slots:
+            self._check_open()
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self._writer.submit(operation(future=future))
+            return await future
+
+    def _check_open(self) -> None:
+        if not self._open or self._closing is not None:
+            raise SpoolError(f"{self.address}: the spool is not open")
+
+    # -- claims -------------------------------------------------------------------------------------------------------
+
+    async def claim(
+        self, account: str, *, limit: int, now: float, states: Sequence[State] = (State.ACCEPTED, State.ASSIGNED)
+    ) -> list[SpooledJob]:
+        number = await self._number(account)
+        if number is None or limit <= 0:
+            return []
+        return await self._claimer.claim(number, limit=limit, now=now, states=states)
+
+    async def release(self, seqs: Sequence[int]) -> None:
+        self._check_open()
+        await self._claimer.release(seqs)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    async def next_due(self, account: str, *, now: float) -> float | None:
+        number = await self._number(account)
+        if number is None:
+            return None
+        at: float | None = await self._ask(
+            lambda connection: connection.fetchval(SQL["next_due"], number, reading.codes(WAITING), now)
+        )
+        return at
+
+    async def counts(self, account: str) -> dict[State, int]:
+        number = await self._number(account)
+        rows = [] if number is None else await self._ask(lambda connection: connection.fetch(SQL["counts"], number))
+        counted = {STATES[code]: count for code, count in rows}
+        return {state: counted.get(state, 0) for state in STATES}
+
+    async def receipt(self, account: str, key: str, *, version: int | None = None) -> Receipt | None:
+        number = await self._number(account)
+        if number is None:
+            return None
+
+        async def newest(connection: Connection) -> list[Receipt]:
+            seqs = await reading.numbers(connection, SQL["seq_of"], number, key, version)
+            return await reading.receipts(connection, account, number, seqs)
+
+        found = await self._ask(newest)
+        return found[0] if found else None
+
+    async def receipts(
+        self,
+        account: str,
+        *,
+        states: Sequence[State] = (),
+        after_seq: int = 0,
+        limit: int = 100,
+        seqs: Sequence[int] | None = None,
+    ) -> list[Receipt]:
+        number = await self._number(account)
+        if number is None or limit <= 0:
+            return []
+
+        async def page(connection: Connection) -> list[Receipt]:
+            if seqs is None:
+                found = await reading.page_seqs(connection, number, states, after=after_seq, limit=limit)
+            else:
+                found = sorted({seq for seq in seqs if seq > after_seq})
+            receipts = await reading.receipts(connection, account, number, found)
+            return [receipt for receipt in receipts if not states or receipt.state in states][:limit]
+
+        return await self._ask(page)
+
+    async def bodies(self, account: str, seqs: Sequence[int]) -> dict[int, bytes]:
+        number = await self._number(account)
+        return {} if number is None else await self._ask(partial(reading.bodies, account=number, seqs=seqs))
+
+    async def decided(self, account: str) -> AsyncIterator[SpooledJob]:
+        number = await self._number(account)
+        after = 0
+        while number is not None:
+            jobs, after = await self._ask(partial(_decided, number=number, after=after))
+            for job in jobs:
+                yield job
+            if not after:
+                return
+
+    async def _number(self, account: str) -> int | None:
+        """Number of an account; another process may have made it."""
+        self._check_open()
+        number = self._accounts.get(account)
+        if number is None:
+            number = await self._ask(lambda connection: connection.fetchval(SQL["account_id"], account))
+            if number is not None:
+                self._accounts[account] = number
+        return number
+
+    async def _ask(self, question: Callable[[Connection], Awaitable[T]]) -> T:
+        """Ask the reader's connection; once more over a new one when it was lost meanwhile."""
+        self._check_open()
+        try:
+            async with self._reading.use() as connection:
+                return await question(connection)
+        except DatabaseAway:
+            async with self._reading.use() as connection:
+                return await question(connection)
+
+    # -- care ---------------------------------------------------------------------------------------------------------
+
+    async def prune(self, *, before: float, limit: int = 1000, account: str | None = None) -> int:
+        number = None if account is None else await self._number(account)
+        self._check_open()
+        if account is not None and number is None:
+            return 0
+        while True:
+            after = self._pruned_to.get(number, 0)
+            end = await self._ask(partial(care.window, before=before, after=after))
+            if end is None:
+                self._pruned_to[number] = 0
+                return 0
+            work = partial(care.prune, before=before, after=after, end=end, limit=limit, account=number)
+            gone: list[int] = await self._write(partial(Tending, work, rows=limit))
+            self._pruned_to[number] = gone[-1] if len(gone) == limit else end
+            if gone:
+                return len(gone)
+
+
+async def _decided(connection: Connection, *, number: int, after: int) -> tuple[list[SpooledJob], int]:
+    """A page of decided rows, and where the next one begins; 0: that was the last."""
+    seqs = await reading.page_seqs(connection, number, DECIDED, after=after, limit=reading.ROWS_PER_READ)
+    jobs = await reading.spooled(connection, number, seqs)
+    found = [job for job in jobs if job.worker is not None and job.state in DECIDED]
+    return found, seqs[-1] if len(seqs) == reading.ROWS_PER_READ else 0
