@@ -50,7 +50,7 @@ class Board:
         tally = self.desk.tally
         self._point = await self._flow.point(accepted=tally.jobs, durable=(tally.requests, tally.seconds))
         self._history.add(self._point)
-        self.map.tick()
+        self.map.tick(watched=bool(self.readers))
 
     def publish(self, accounts: Sequence[Mapping[str, Any]]) -> None:
         """Tell the readers the last second; nobody there, nothing done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ from dispatcher.model.state import State
 from dispatcher.pipeline import Dispatcher
 from dispatcher.pipeline.fleet import NOW_STEP_S
 from dispatcher.pipeline.fleet_map import MEMBER_STATES, SCALE, MembersView, members_view
+
+_log = logging.getLogger("dispatcher.daemon")
 
 STEP_S = 3.0
 """A map is at least this old before it is built anew."""
@@ -79,23 +82,27 @@ class FleetMap:
         self._built: tuple[int, Built] | None = None
         self._names = NOBODY
         self._building = asyncio.Lock()
+        self._counting: asyncio.Task[None] | None = None
         self._places: dict[int, tuple[int, int] | None] = {}
         self._unwatch = dispatcher.pipeline.journal.watch(self._watch)
 
     def close(self) -> None:
         """Watch no longer."""
         self._unwatch()
+        if self._counting is not None:
+            self._counting.cancel()
 
-    def tick(self) -> None:
-        """Time goes on."""
+    def tick(self, *, watched: bool) -> None:
+        """Time goes on; while somebody looks, the members are counted anew."""
         engine = self._dispatcher.pipeline.fleet.engine
         since_s = self._clock() - self._stepped_at
-        if since_s < STEP_S:
-            return
-        if self._moved or engine is not self._engine or since_s >= IDLE_S:
+        if since_s >= STEP_S and (self._moved or engine is not self._engine or since_s >= IDLE_S):
             self._moved, self._engine, self._stepped_at = False, engine, self._clock()
             self.version += 1
             self.summary = self.summary | {"map": self.version}
+        stale = self._built is None or self._built[0] != self.version
+        if watched and stale and (self._counting is None or self._counting.done()):
+            self._counting = asyncio.create_task(self._count(), name=f"map {self._dispatcher.account}")
 
     async def map(self) -> Built:
         """The map of this version; those who ask at the same time share it."""
@@ -110,6 +117,12 @@ class FleetMap:
         await self.map()
         return self._names
 
+    async def _count(self) -> None:
+        try:
+            await self.map()
+        except Exception as error:  # noqa: BLE001 - the next one may go well
+            _log.warning("the map of %s cannot be drawn: %r", self._dispatcher.account, error)
+
     async def _build(self) -> Built:
         pipeline = self._dispatcher.pipeline
         now = pipeline.clock.wall() // NOW_STEP_S * NOW_STEP_S
@@ -121,7 +134,7 @@ class FleetMap:
         await self._locate(rows)
         built, names, counts = await asyncio.to_thread(_pack, view, rows, dict(self._places))
         self._names = names
-        self.summary = {"map": self.version, "members": counts}
+        self.summary = self.summary | {"members": counts}
         return built
 
     async def _locate(self, rows: Sequence[Receipt]) -> None:

@@ -13,6 +13,7 @@ from dispatcher.pipeline import Dispatcher
 SAMPLE = 32
 """Confirmed jobs whose way is timed each second."""
 MOVED = (State.ASSIGNED, State.SENDING, State.CONFIRMED, State.HELD, State.UNKNOWN, State.REJECTED, State.DEAD)
+AGAIN = (State.HELD, State.UNKNOWN)
 _SMOOTH = 0.35
 """Weight of the newest second in the rates beside the picture: they settle within some seconds and do not flicker."""
 
@@ -64,9 +65,12 @@ class Flow:
         fresh = accepted - self._seen if self._at is not None else 0
         requests, waited_s = durable[0] - self._durable[0], durable[1] - self._durable[1]
         outcomes: dict[str, int] = {str(name): count for name, count in gate.outcomes.items()}
-        before = self._outcomes or outcomes
+        earlier = self._outcomes or outcomes
         self._at, self._seen, self._durable, self._outcomes = now, accepted, durable, outcomes
-        self.counts = counts = await self.dispatcher.counts()
+        before, self.counts = self.counts, await self.dispatcher.counts()
+        counts = self.counts
+        for state in AGAIN:  # what is offered or looked up again stays where it is
+            second.moved[state] = max(0, counts[state] - before[state])
         self._smooth("accepted", fresh / since_s)
         for state, moved in second.moved.items():
             self._smooth(state, moved / since_s)
@@ -85,8 +89,8 @@ class Flow:
             round_trip_ms=None if gate.rtt_s is None else 1e3 * gate.rtt_s,
             limit=gate.concurrency,
             in_flight=gate.in_flight,
-            throttled=outcomes["throttled"] - before["throttled"],
-            pushed_back=outcomes["backpressure"] - before["backpressure"],
+            throttled=outcomes["throttled"] - earlier["throttled"],
+            pushed_back=outcomes["backpressure"] - earlier["backpressure"],
         )
 
     def _watch(self, change: Change) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
 from aiohttp import hdrs, web
 
 from dispatcher.daemon.desk import Desk
@@ -236,7 +237,7 @@ class Page:
             raise Refusal(404, str(error)) from None
         if route is None:
             raise Refusal(503, "the fleet is not known", headers={"Retry-After": "5"})
-        return json_reply(route)
+        return json_reply(msgspec.to_builtins(route))
 
     async def _jobs(self, request: web.Request) -> web.Response:
         query = request.query
