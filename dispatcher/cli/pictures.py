@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +45,13 @@ class Pictures:
             self._form = image.rpartition(".")[2].lower()
             if self._form not in IMAGES or image == self._form:
                 raise click.UsageError(f"--plot {image}: the name must end in .png, .svg or .pdf")
-            if find_spec("matplotlib") is None:
-                raise ConfigError("--plot needs matplotlib: pip install 'hellotracks-dispatcher[plot]'")
+            try:
+                import_module("dispatcher.picture.plot")
+            except ModuleNotFoundError as error:
+                raise ConfigError(
+                    f"--plot needs matplotlib, and there is no {error.name} here: "
+                    "pip install 'hellotracks-dispatcher[plot]'"
+                ) from error
         self._tiles = Tiles(tile_url) if tile_url else None
         self._page = writable(page, flag="--map") if page is not None else None
         self._image = writable(image, flag="--plot") if image is not None else None
