@@ -1,4 +1,4 @@
-"""What clients send that is no HTTP: anybody can, as often as they like, so it must not fill the log."""
+"""Clients that send what is no HTTP, or are gone in the middle: anybody can, so it must not fill the log."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _log = logging.getLogger("dispatcher.daemon")
 
 
 class Unreadable(logging.Filter):
-    """Turns the server's errors with tracebacks into a line at debug level; lets everything else pass."""
+    """Turns such errors of the server, with their tracebacks, into a line at debug level; all else passes."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """See the class."""
         error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, HttpProcessingError):
-            return True
-        _log.debug("a request that is no HTTP was answered %d: %r", error.code, error.message)
-        return False
+        if isinstance(error, HttpProcessingError | ConnectionError):
+            _log.debug("a client was not understood, or is gone: %r", error)
+            return False
+        return True
 
 
 def server_log() -> logging.Logger:
