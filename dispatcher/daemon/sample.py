@@ -41,7 +41,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         sent: what its requests carried and took.
         decided: what its decisions took.
         moved: jobs that came into each state since the start.
-        oldest_s: age of the oldest job that is not through, None when all are.
+        oldest_s: age of the oldest job that is not through, 0 when all are.
         max_rows: unsettled jobs that it may have in the spool.
         fleet: None under the policy `none`, which asks no engine.
         ready: whether jobs can be taken and are sent.
@@ -52,7 +52,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     sent: SendTally
     decided: AssignTally
     moved: dict[State, int]
-    oldest_s: float | None
+    oldest_s: float
     max_rows: int
     fleet: FleetSample | None
     ready: bool
@@ -74,7 +74,7 @@ async def sample(dispatcher: Dispatcher, *, problem: str) -> Sample:
         sent=pipeline.sender.tally,
         decided=pipeline.assigner.tally,
         moved=pipeline.journal.moved,
-        oldest_s=pipeline.clock.now() - oldest[0].accepted_at if oldest else None,
+        oldest_s=pipeline.clock.now() - oldest[0].accepted_at if oldest else 0.0,
         max_rows=settings.spool_max_rows,
         fleet=None
         if settings.policy == "none"

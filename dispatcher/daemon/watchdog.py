@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
 from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.notify import Notifier
 from dispatcher.daemon.sample import UNSETTLED
+from dispatcher.errors import DispatcherError
 from dispatcher.pipeline.turn import LONGEST_WAIT_S
 
 _log = logging.getLogger("dispatcher.daemon")
@@ -52,14 +54,13 @@ class Watchdog:
             for name in sorted(hung - self._told):
                 _log.error("sending for %s hangs: no sign of life for %.0f s", name, self._patience_s)
             self._told = hung
-            self._notifier.status(await self.status())
+            with suppress(DispatcherError):  # an account that is being closed
+                self._notifier.status(await self.status())
             await asyncio.sleep(self._every_s)
 
     def hung(self) -> frozenset[str]:
         """Accounts whose sending loop has not come round for too long."""
-        return frozenset(
-            name for name, desk in self._desks.items() if desk.dispatcher.pipeline.sender_silent_s > self._patience_s
-        )
+        return frozenset(name for name, desk in self._desks.items() if _silent_s(desk) > self._patience_s)
 
     async def status(self) -> str:
         """How things are, in a line."""
@@ -74,3 +75,10 @@ class Watchdog:
                 problems.append(f"{name}: {why}")
         words = f"{waiting} jobs not through, {under_way} requests under way"
         return "; ".join([words, *problems])[:LONGEST_STATUS]
+
+
+def _silent_s(desk: Desk) -> float:
+    try:
+        return desk.dispatcher.pipeline.sender_silent_s
+    except DispatcherError:  # it is being closed, which has a time limit of its own
+        return 0.0

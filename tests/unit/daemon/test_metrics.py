@@ -3,43 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from dispatcher.daemon import Daemon
-from dispatcher.sandbox import Sandbox, SandboxSettings
-from dispatcher.settings import load_settings
 from tests.unit.daemon.scrape import figures, labels
-
-
-@asynccontextmanager
-async def worked(folder: Path, *, jobs: int = 30, **overrides: Any) -> AsyncIterator[tuple[Daemon, str]]:
-    """A daemon that has delivered jobs to a sandbox, and its metrics then."""
-    async with Sandbox(SandboxSettings(fleet_size=20)) as sandbox:
-        settings = load_settings(
-            environ={},
-            overrides={
-                "base_url": sandbox.url,
-                "api_key": "k",
-                "spool": str(folder / "spool.db"),
-                "listen": "127.0.0.1:0",
-                "max_batch_jobs": 10,
-            }
-            | overrides,
-        )
-        async with Daemon(settings) as daemon, aiohttp.ClientSession() as client:
-            place = {"destinationName": "x", "destinationLat": 45.07, "destinationLng": 7.69}
-            body = {"data": {"jobs": [place | {"uidSecondary": f"K{n}"} for n in range(jobs)]}}
-            async with client.post(f"{daemon.url}/api/createjobs", json=body) as reply:
-                assert reply.status == 200
-            async with client.get(f"{daemon.url}/metrics") as reply:
-                yield daemon, await reply.text()
+from tests.unit.daemon.worked import worked
 
 
 async def test_what_was_done_is_told(tmp_path: Path) -> None:

@@ -178,6 +178,13 @@ async def test_an_account_whose_sending_has_ended_is_not_hung(tmp_path: Path, mo
         assert await pings(listening, within_s=0.5) >= 3
 
 
+async def test_an_account_that_is_closed_meanwhile_does_not_starve_the_others(tmp_path: Path) -> None:
+    async with watched(tmp_path) as (daemon, listening):
+        (desk,) = daemon.desks.values()
+        await desk.dispatcher.close()
+        assert await pings(listening, within_s=0.5) >= 3
+
+
 async def test_the_status_line_says_what_waits_and_why(tmp_path: Path) -> None:
     async with watched(tmp_path) as (daemon, listening):
         (desk,) = daemon.desks.values()
