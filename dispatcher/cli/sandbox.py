@@ -41,6 +41,8 @@ from dispatcher.errors import ConfigError
     "--max-batch-jobs", type=click.IntRange(0), default=0, help="413 above so many jobs a request; 0: no limit."
 )
 @click.option("--max-body-bytes", type=click.IntRange(0), default=0, help="413 above so many bytes; 0: no limit.")
+@click.option("--hook-url", default="", metavar="URL", help="Post what happens to jobs there, as webhooks do.")
+@click.option("--hook-key", default="", metavar="KEY", help="What each webhook shows in the header Authorization.")
 @plain_errors
 def sandbox(*, members: str | None, company: str | None, jobs: str | None, latency: str, **options: Any) -> None:
     """Serve the Hellotracks API from memory, with faults on request.

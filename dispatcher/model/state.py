@@ -39,8 +39,8 @@ MOVES: dict[State, frozenset[State]] = {
     State.SENDING: frozenset({State.CONFIRMED, State.REJECTED, State.DEAD, State.UNKNOWN, State.ASSIGNED}),
     State.UNKNOWN: frozenset({State.CONFIRMED, State.ASSIGNED, State.DEAD, State.UNKNOWN}),
     State.HELD: frozenset({State.ACCEPTED, State.ASSIGNED, State.DEAD, State.HELD}),
-    State.CONFIRMED: frozenset(),
+    State.CONFIRMED: frozenset({State.CONFIRMED}),
     State.REJECTED: frozenset({State.ACCEPTED}),
     State.DEAD: frozenset({State.ACCEPTED}),
 }
-"""Allowed moves. From rejected and dead only a replay leads back."""
+"""Allowed moves. From rejected and dead only a replay leads back; a confirmed job may get another member."""

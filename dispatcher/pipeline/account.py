@@ -24,6 +24,8 @@ from dispatcher.pipeline.fleet_sync import FleetSync, SyncRules
 from dispatcher.pipeline.job_events import JobEvents
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.moves import DeliveryRules
+from dispatcher.pipeline.reassigner import Reassigner
+from dispatcher.pipeline.reassigning import ReassignRules
 from dispatcher.pipeline.resolver import Resolver
 from dispatcher.pipeline.retention import Retention
 from dispatcher.pipeline.sender import Sender
@@ -33,7 +35,7 @@ from dispatcher.spool import Spool
 
 _log = logging.getLogger("dispatcher.pipeline")
 
-_Part = Assigner | Sender | Resolver | Retention | FleetSync | JobEvents
+_Part = Assigner | Sender | Resolver | Retention | FleetSync | JobEvents | Reassigner
 
 SPARE_CONNECTIONS = 4
 """while the server is away, probes go past requests that hang; they must not wait for a connection"""
@@ -155,12 +157,24 @@ class AccountPipeline:
             rng=rng,
         )
         self.retention = Retention(self.name, spool, clock, retain_days=settings.retain_days)
+        self.reassigner = Reassigner(
+            self.name,
+            spool,
+            clock,
+            journal=self.journal,
+            client=self.client,
+            turnstile=self.turnstile,
+            fleet=self.fleet,
+            rules=_reassign_rules(settings),
+        )
         self.sync = FleetSync(
             self.fleet,
             clock,
             rules=_sync_rules(settings),
+            on_members=self.reassigner.members_changed,
+            on_rejected=self.reassigner.rejected,
         )
-        self.events = JobEvents(self.fleet, reread=self.sync.reread)
+        self.events = JobEvents(self.fleet, reread=self.sync.reread, on_rejected=self.reassigner.rejected)
         self.fleet.watch(self.assigner.offer_held)
         self.failure: BaseException | None = None
         """what ended a stage; None while all are well"""
@@ -168,7 +182,7 @@ class AccountPipeline:
         self._grace_s = settings.shutdown_grace_s
         self._parts: tuple[_Part, ...] = (self.assigner, self.sender, self.resolver, self.retention)
         if live and files is None:
-            self._parts += (self.sync, self.events)
+            self._parts += (self.sync, self.events, self.reassigner)
         self._stages: list[asyncio.Task[None]] = []
         self._on_failure: list[Callable[[], None]] = []
         self.journal.watch(self._wake)
@@ -197,6 +211,7 @@ class AccountPipeline:
                 engine_settings=settings.engine, timezone=settings.timezone, max_age_s=settings.max_fleet_age_s
             )
         self.sync.change(_sync_rules(settings))
+        self.reassigner.change(_reassign_rules(settings))
         self.assigner.change(_assign_rules(settings))
         self.sender.change(rules, max_batch_jobs=settings.max_batch_jobs, max_concurrency=settings.max_concurrency)
         self.resolver.change(rules)
@@ -343,6 +358,14 @@ def _assign_rules(settings: Settings) -> AssignRules:
         hold_until_s=settings.hold_until_s,
         hold_then=settings.hold_then,
         timezone=settings.timezone,
+    )
+
+
+def _reassign_rules(settings: Settings) -> ReassignRules:
+    return ReassignRules(
+        on=bool(settings.reassign),
+        most=settings.reassign_max,
+        send_route_change=bool(settings.send_route_change),
     )
 
 

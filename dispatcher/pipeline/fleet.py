@@ -28,7 +28,7 @@ from dispatcher.pipeline.undated import Undated
 from dispatcher.spool import Spool
 
 if TYPE_CHECKING:
-    from engine import Engine, EngineSettings, Reason
+    from engine import Decision, Engine, EngineSettings, Reason
 
 _log = logging.getLogger("dispatcher.pipeline")
 T = TypeVar("T")
@@ -168,6 +168,7 @@ class Fleet:
         self._try_again_at = 0.0
         self._company: Mapping[str, Any] | None = None
         self._since: list[Since] = []
+        self._moving: set[str] = set()
         self._watchers: list[Callable[[], None]] = []
         self._nursery = Nursery()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"engine-{account}")
@@ -317,7 +318,8 @@ class Fleet:
 
     async def expect(self) -> Since:
         """Before a day's listing is asked for: begin to note what it may not show. `take_day` or `forget` ends it."""
-        since = Since(self._clock.monotonic(), {job.key async for job in self._spool.decided(self._account)}, {})
+        pending = {job.key async for job in self._spool.decided(self._account)}
+        since = Since(self._clock.monotonic(), pending | self._moving, {})
         self._since.append(since)
         return since
 
@@ -360,6 +362,22 @@ class Fleet:
             since.told.update(told)
         await self._in_thread(partial(_apply, self.engine, gone, stops))
         self._changed()
+
+    async def reassign(self, job: Mapping[str, Any]) -> Decision:
+        """Offer a job to the next best (see `Engine.reassign`); until `settled`, listings say nothing about it."""
+        assert self.engine is not None  # noqa: S101 - `bring_up` was asked first
+        key = str(job["uidSecondary"])
+        self._moving.add(key)
+        for since in self._since:
+            since.names.add(key)
+        decision = await self._in_thread(partial(self.engine.reassign, job, now=self._engine_now()))
+        if decision.worker is None:
+            self._moving.discard(key)
+        return decision
+
+    def settled(self, key: str) -> None:
+        """The server knows of a reassignment, or never will."""
+        self._moving.discard(key)
 
     # Inside
 

@@ -32,6 +32,10 @@ async def introspect(sandbox: Sandbox, request: web.BaseRequest) -> web.StreamRe
         if call == ("POST", "/sandbox/faults"):
             change_faults(sandbox, _object(await request.read()))
             return _json(_faults(sandbox))
+        if call == ("POST", "/sandbox/member"):
+            wish = _object(await request.read())
+            sandbox.set_member(str(wish.pop("username", "")), **wish)
+            return _json({"status": 0})
         if call == ("POST", "/sandbox/outage"):
             wish = _object(await request.read())
             seconds, down, mode = wish.get("seconds"), wish.get("down"), wish.get("mode", "close")

@@ -76,6 +76,20 @@ class People:
             person = self._by_uid[uid or ""] = Person("", uid or "", "")
         return person
 
+    def change(self, username: str, fields: Mapping[str, Any]) -> None:
+        """Change fields of a member; what is not named stays.
+
+        Raises:
+            ValueError: there is no such member, or a field that cannot be changed.
+        """
+        if {"username", "uid", "id"} & fields.keys():
+            raise ValueError("member: username, uid and id cannot be changed")
+        for account in self.accounts:
+            if account.get("username") == username:
+                account.update(fields)
+                return
+        raise ValueError(f"member: there is no {username!r}")
+
     def email(self, username: str) -> str:
         """The member's e-mail address, "" for strangers."""
         return self._emails.get(username, "")

@@ -24,6 +24,7 @@ from dispatcher.sandbox.request_data import read_day
 from dispatcher.sandbox.settings import SandboxSettings
 from dispatcher.sandbox.store import JobStore
 from dispatcher.sandbox.v1 import ConnectorApi
+from dispatcher.sandbox.webhooks import Webhooks
 
 STOP_PATIENCE_S = 0.5
 """How long a stop waits for replies that are on their way out."""
@@ -44,6 +45,7 @@ class Sandbox:
         store: the jobs.
         people: the members.
         door: the HTTP side: faults, traffic, limits, outage.
+        webhooks: posts what happens to jobs; None: nobody wants to know.
         jobs: full job objects by `uidSecondary`.
     """
 
@@ -71,6 +73,9 @@ class Sandbox:
         self._runner: web.ServerRunner | None = None
         self._server: web.Server | None = None
         self._port = settings.port
+        self.webhooks: Webhooks | None = None
+        if settings.hook_url:
+            self.hook_to(settings.hook_url)
 
     # Life
 
@@ -94,12 +99,16 @@ class Sandbox:
             await runner.cleanup()
             raise
         self._runner, self._server, self._port = runner, server, site.port
+        if self.webhooks is not None:
+            self.webhooks.open()
         return self.url
 
     async def stop(self) -> None:
         """Close every connection and forget what was to take effect later. Harmless when it does not run."""
         runner, self._runner, self._server = self._runner, None, None
         if runner is not None:
+            if self.webhooks is not None:
+                await self.webhooks.close()
             await self.door.close()
             await runner.cleanup()
 
@@ -171,6 +180,7 @@ class Sandbox:
             "peaks": dict(door.windows.peaks),
             "limit_violations": door.windows.violations,
             "outage_refused": door.outage.refused,
+            "webhooks": dict(self.webhooks.tally) if self.webhooks else {},
         }
 
     # What can be changed while it runs
@@ -182,6 +192,28 @@ class Sandbox:
             ValueError: something cannot be used. Nothing was changed.
         """
         change_faults(self, wish)
+
+    def set_member(self, username: str, **fields: Any) -> None:
+        """Change fields of a member, such as `moving="offduty"` or `location={"lat": …, "lng": …, "ts": …}`.
+
+        Raises:
+            ValueError: there is no such member.
+        """
+        self.people.change(username, fields)
+
+    def hook_to(self, url: str) -> None:
+        """Post what happens to jobs to a URL from now on."""
+        settings = self.settings
+        self.webhooks = Webhooks(
+            url,
+            header=settings.hook_header,
+            key=settings.hook_key,
+            style=settings.hook_style,
+            account=str((settings.company or {}).get("username") or "company@sandbox.example"),
+        )
+        self.store.watcher = self.webhooks.happened
+        if self._runner is not None:
+            self.webhooks.open()
 
     def set_outage(
         self, *, seconds: float | None = None, down: bool | None = None, mode: str = "close", spare: object = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from dispatcher.sandbox.cities import cities_named
 from dispatcher.sandbox.faults import parse_faults
+from dispatcher.sandbox.webhooks import STYLES
 from dispatcher.sandbox.windows import parse_limits
 
 
@@ -37,6 +38,9 @@ class SandboxSettings:
         max_body_bytes: a larger body is answered by 413; 0: no limit.
         poison: a createjobs request with a job whose `destinationName` contains this text is refused as a whole,
             without saying which job it was. Empty: none is.
+        hook_url: where what happens to jobs is posted to, as Hellotracks' webhooks do. Empty: nowhere.
+        hook_header, hook_key: what each such delivery shows; an empty key: nothing.
+        hook_style: "new" or "old", the two documented forms.
         now: the wall clock, Unix seconds.
 
     Raises:
@@ -62,6 +66,10 @@ class SandboxSettings:
     max_batch_jobs: int = 0
     max_body_bytes: int = 0
     poison: str = "POISON"
+    hook_url: str = ""
+    hook_header: str = "Authorization"
+    hook_key: str = ""
+    hook_style: str = "new"
     now: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -84,6 +92,8 @@ class SandboxSettings:
             for i, entry in enumerate(objects):
                 if not isinstance(entry, Mapping):
                     raise ValueError(f"{name}: element {i} is not an object")  # noqa: TRY004 - one type for bad settings
+        if self.hook_style not in STYLES:
+            raise ValueError(f'hook_style: must be one of {", ".join(STYLES)}, not "{self.hook_style}"')
         cities_named(self.city)
         parse_limits(self.limits)
         parse_faults(self.faults)

@@ -22,6 +22,8 @@ _ROW_DIGITS = 10
 
 Autoassign = Callable[[Mapping[str, Any]], str | None]
 """Username for a job's fields, None when nobody can take it."""
+Watcher = Callable[[str, Mapping[str, Any]], None]
+"""Told a webhook's action and the full job object."""
 
 
 class JobStore:
@@ -34,10 +36,12 @@ class JobStore:
         updated: upserts that changed an existing job.
         repeated: upserts that found the job just as it came.
         deleted: jobs deleted.
+        watcher: told what happens to jobs (templates and loaded jobs aside), None: nobody is.
     """
 
     def __init__(self, people: People, *, started_ms: int, seed: int = 0) -> None:
         self.created = self.updated = self.repeated = self.deleted = 0
+        self.watcher: Watcher | None = None
         self._people = people
         self._defaults = Defaults()
         self._id_prefix = f"{started_ms // 1000 & 0xFFFFFFFF:08x}{seed * 2_654_435_761 & 0xFFFFFF:06x}"
@@ -93,6 +97,7 @@ class JobStore:
                 person = self._people.named(autoassign(job), None)
             text = _inner(job)
             row = self._append(key, text, person=person, day=job.get("day", 0), now_ms=now_ms, flags=flags)
+            self._tell("jobcreated", row)
             objects.append(
                 b"".join(
                     (
@@ -145,20 +150,25 @@ class JobStore:
                 self._row_by_key[key] = row
         worker, uid = fields.get("worker"), fields.get("receiverUid")
         named = None if worker is None and uid is None else self._people.named(worker, uid)
-        own = {**self._own(row), **{k: v for k, v in fields.items() if k not in _SET_BY_SERVER}}
-        self._write(row, {k: v for k, v in own.items() if v is not None}, named, now_ms)
+        before = self._own(row)
+        own = {**before, **{k: v for k, v in fields.items() if k not in _SET_BY_SERVER}}
+        if self._write(row, {k: v for k, v in own.items() if v is not None}, named, now_ms):
+            self._tell(_what_happened(before, own), row)
 
     def assign(self, row: int, username: str, *, now_ms: int) -> None:
         """Give the job to a member."""
-        self._write(row, self._own(row), self._people.named(username, None), now_ms)
+        if self._write(row, self._own(row), self._people.named(username, None), now_ms):
+            self._tell("jobupdated", row)
 
     def archive(self, row: int, archived: bool, *, now_ms: int) -> None:
         """Put the job into the archive or take it out."""
         self._flags[row] = self._flags[row] & ~ARCHIVED | (ARCHIVED if archived else 0)
         self._saved_ms[row] = now_ms
+        self._tell("jobarchived" if archived else "jobupdated", row)
 
     def delete(self, row: int) -> None:
         """Remove the job for good. Its key may be created anew; the counters of the key stay."""
+        self._tell("jobdeleted", row)
         self._texts[row] = None
         self._persons[row] = NOBODY
         foreign = self._foreign_ids.pop(row, None)
@@ -293,6 +303,7 @@ class JobStore:
         if self._write(row, own, named, now_ms):
             self._updates[row] += 1
             self.updated += 1
+            self._tell("jobupdated", row)
         else:
             self.repeated += 1
 
@@ -313,6 +324,10 @@ class JobStore:
             self._list_under_day(row, day)
         return True
 
+    def _tell(self, action: str, row: int) -> None:
+        if self.watcher is not None and not self._flags[row] & TEMPLATE:
+            self.watcher(action, self.full(row))
+
     def _list_under_day(self, row: int, day: int) -> None:
         rows = self._rows_by_day.get(day)
         if rows is None:
@@ -328,6 +343,19 @@ class JobStore:
 
 
 _SET_BY_SERVER = frozenset(SERVER_FIELDS)
+
+
+_ACTIONS = {
+    "tsDoneSuccess": "jobcompleted",
+    "tsDoneFailed": "jobcompleted",
+    "tsCheckOut": "jobcheckout",
+    "tsCheckIn": "jobcheckin",
+}
+
+
+def _what_happened(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """The action of an edit: what it made of the job's progress, else an update."""
+    return next((action for name, action in _ACTIONS.items() if after.get(name) and not before.get(name)), "jobupdated")
 
 
 def _inner(own: Mapping[str, Any]) -> bytes:
