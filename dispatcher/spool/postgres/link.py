@@ -70,7 +70,7 @@ class Address:
         """
         parts = urlsplit(url)
         pairs = parse_qsl(parts.query, keep_blank_values=True)
-        if parts.password is not None or "password" in dict(pairs):
+        if parts.password or "password" in dict(pairs):
             raise ConfigError(
                 "spool: the address carries a password, and would be shown with it; "
                 "put the password into the environment (PGPASSWORD) or a file (PGPASSFILE, ~/.pgpass)"

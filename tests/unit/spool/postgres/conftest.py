@@ -1,0 +1,38 @@
+"""A database for each test, and nodes on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dispatcher.spool.postgres import PostgresSpool
+from tests import postgres
+
+Opened = Callable[..., Awaitable[PostgresSpool]]
+
+
+@pytest.fixture
+def dsn() -> Iterator[str]:
+    """An empty database."""
+    if postgres.MISSING:
+        pytest.skip(postgres.MISSING)
+    yield postgres.borrow()
+    postgres.give_back()
+
+
+@pytest.fixture
+async def node(dsn: str) -> AsyncIterator[Opened]:
+    """Opens spools on the database: `await node("name", lease_s=1.0)`. They are closed at the end."""
+    spools: list[PostgresSpool] = []
+
+    async def opened(name: str = "", *, url: str = "", now: float = 0.0, **options: Any) -> PostgresSpool:
+        spool = PostgresSpool(url or dsn, node=name, **options)
+        await spool.open(now=now)
+        spools.append(spool)
+        return spool
+
+    yield opened
+    for spool in spools:
+        await spool.close()
