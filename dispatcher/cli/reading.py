@@ -10,6 +10,7 @@ from typing import Any
 from dispatcher.cli.scrape import Scrape
 
 STATES = ("accepted", "assigned", "sending", "unknown", "held", "confirmed", "rejected", "dead")
+SETTLED = frozenset({"confirmed", "rejected", "dead"})
 WAITS = {
     "limit": "the rate limit",
     "concurrency": "a free request",
@@ -106,7 +107,7 @@ def _reading(name: str, now: Scrape, before: Scrape | None) -> Reading:
         blocked_s=now.value("dispatcher_blocked_seconds", account=name) or 0.0,
         batch_jobs=sent / requests if requests else None,
         round_trip_s=now.value("dispatcher_round_trip_seconds", account=name),
-        oldest_s=now.value("dispatcher_jobs_oldest_unsettled_seconds", account=name),
+        oldest_s=_oldest_s(now, name),
         fleet=_fleet(now, name),
     )
 
@@ -114,6 +115,11 @@ def _reading(name: str, now: Scrape, before: Scrape | None) -> Reading:
 def _jobs(now: Scrape, name: str) -> dict[str, int]:
     found = now.by("state", "dispatcher_jobs", account=name)
     return {state: round(found.get(state, 0)) for state in dict.fromkeys((*STATES, *found))}
+
+
+def _oldest_s(now: Scrape, name: str) -> float | None:
+    waiting = sum(count for state, count in _jobs(now, name).items() if state not in SETTLED)
+    return now.value("dispatcher_jobs_oldest_unsettled_seconds", account=name) if waiting else None
 
 
 def _rate(now: Scrape, before: Scrape | None, metric: str, missing: float | None = None, **labels: str) -> float | None:

@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -41,7 +41,7 @@ class Scrape:
     monotonic: float
     ready: bool
     reasons: Mapping[str, str]
-    samples: Mapping[str, list[tuple[Labels, float]]]
+    samples: Mapping[str, Sequence[tuple[Labels, float]]]
 
     def value(self, name: str, **labels: str) -> float | None:
         """The one sample with at least these labels; None when there is none."""
