@@ -39,13 +39,14 @@ def require_api_keys(configuration: Configuration) -> None:
 def passes_of(configuration: Configuration) -> list[Pass]:
     """Every key that is good: each account's clients, its `accept_key` and its Hellotracks key.
 
-    None at all when there is one account without keys of the daemon's own: then whoever comes is let in.
+    None at all when there is one account, without a table and without keys of the daemon's own: then whoever comes is
+    let in. With tables a key is always asked for, so that taking the last but one away does not open the door.
 
     Raises:
-        ConfigError: two accounts have the same key, or one of several has none.
+        ConfigError: two accounts have the same key, or one has none.
     """
     accounts = configuration.accounts
-    if len(accounts) == 1 and not any(map(has_own_keys, accounts.values())):
+    if not configuration.tables and not any(map(_has_own_keys, accounts.values())):
         return []
     passes: list[Pass] = []
     taken: dict[str, tuple[str, str]] = {}
@@ -67,8 +68,7 @@ def passes_of(configuration: Configuration) -> list[Pass]:
     return passes
 
 
-def has_own_keys(settings: Settings) -> bool:
-    """Whether an account has keys that are the daemon's own."""
+def _has_own_keys(settings: Settings) -> bool:
     return bool(settings.accept_key or settings.clients)
 
 

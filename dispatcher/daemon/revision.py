@@ -74,7 +74,7 @@ def revise(old: Configuration, new: Configuration) -> Revision:
             changed[name] = moves
         accounts[name] = dataclasses.replace(settings, **held, **{one: getattr(before, one) for one in stays})
     return Revision(
-        configuration=Configuration(process=dataclasses.replace(new.process, **held), accounts=accounts),
+        configuration=dataclasses.replace(new, process=dataclasses.replace(new.process, **held), accounts=accounts),
         added=tuple(name for name in accounts if name not in old.accounts),
         removed=tuple(name for name in old.accounts if name not in accounts),
         changed=changed,

@@ -18,15 +18,17 @@ class Configuration:
         process: the settings outside of any account's table: the process's own, and the accounts' defaults.
         accounts: the whole settings of each account by its name, in the order of the file; at least one. Settings of
             the process have the same value in all of them.
+        tables: whether they stand in tables of their own.
     """
 
     process: Settings
     accounts: Mapping[str, Settings]
+    tables: bool = True
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """One account and nothing else."""
-        return cls(process=settings, accounts={settings.account: settings})
+        """One account, without a table."""
+        return cls(process=settings, accounts={settings.account: settings}, tables=False)
 
     @property
     def only(self) -> Settings:

@@ -51,7 +51,7 @@ def read_secret_files(merged: Layer) -> None:
     """
     for name, what in _IN_FILES.items():
         file, origin = merged.get(f"{name}_file", ("", ""))
-        if file and isinstance(file, str) and name not in merged:
+        if file and isinstance(file, str) and not merged.get(name, ("", ""))[0]:
             merged[name] = (_secret_in(file, what=what, origin=origin), f"file {file}")
     if _CLIENTS in merged:
         merged[_CLIENTS] = _with_files_read(*merged[_CLIENTS])

@@ -85,12 +85,16 @@ class Served:
 
 @contextlib.contextmanager
 def daemon_process(folder: Path, base_url: str, *flags: str, **extra: str) -> Iterator[Served]:
-    """A daemon with a spool in `folder`; killed at the end unless it ended before."""
+    """A daemon with a spool in `folder`; killed at the end unless it ended before.
+
+    Without a `base_url` only a `dispatcher.toml` in `folder` says what it does.
+    """
     log = folder / "daemon.log"
+    own = ("--base-url", base_url, "--policy", "none") if base_url else ()
     with (
         log.open("ab") as stderr,
         subprocess.Popen(
-            [*COMMAND, "run", "--listen", "127.0.0.1:0", "--base-url", base_url, "--policy", "none", *flags],
+            [*COMMAND, "run", "--listen", "127.0.0.1:0", *own, *flags],
             cwd=folder,
             env=environment(**extra),
             stdout=subprocess.PIPE,

@@ -17,6 +17,7 @@ def configuration(tmp_path: Path, accounts: Mapping[str, Mapping[str, Any]], **p
     """Accounts with the settings that differ; each has the key of `KEYS` at Hellotracks."""
     common = {"listen": "127.0.0.1:0", "spool": str(tmp_path / "spool.db"), "policy": "none"} | process
     return Configuration(
+        tables=len(accounts) > 1,
         process=Settings(**common),
         accounts={
             name: Settings(**({**common, "account": name, "api_key": KEYS.get(name, name), **own}))

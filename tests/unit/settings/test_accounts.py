@@ -86,7 +86,9 @@ def test_the_setting_account_picks_one_and_without_it_one_must_be_picked() -> No
 
 
 def test_without_tables_there_is_one_account_which_the_setting_names() -> None:
-    assert list(load('account = "acme"').accounts) == ["acme"]
+    one = load('account = "acme"')
+    assert (list(one.accounts), one.tables) == (["acme"], False)
+    assert load(TWO, flags={"account": "beta"}).tables
     assert load("").only == Settings()
 
 

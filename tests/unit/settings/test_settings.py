@@ -230,6 +230,7 @@ def test_of_key_and_key_file_the_stronger_source_counts(tmp_path: Path) -> None:
     assert load().api_key == Secret("FILE.1")
     assert load({"DISPATCHER_API_KEY": "ENV.1"}).api_key == Secret("ENV.1")
     assert load({"DISPATCHER_API_KEY": "ENV.1"}, flags={"api_key_file": "key"}).api_key == Secret("FILE.1")
+    assert load({"DISPATCHER_API_KEY": ""}).api_key == Secret("FILE.1")
     assert "both set" in refusal({"DISPATCHER_API_KEY": "ENV.1", "DISPATCHER_API_KEY_FILE": "key"})
     (tmp_path / "dispatcher.toml").write_text('api_key_file = "key"\napi_key = "x"')
     assert "both set" in refusal()
