@@ -1,4 +1,4 @@
-"""The command line: `dispatcher submit | plan | sandbox | demo | jobs | dead | spool | config`."""
+"""The command line: `dispatcher submit | plan | run | top | sandbox | demo | jobs | dead | spool | config`."""
 
 from __future__ import annotations
 

@@ -261,7 +261,7 @@ def test_everything_is_in_tables_too(browser: Browser) -> None:
     assert len(browser.ask(rows.format("jobs"))) == 3
     assert any("ann@acme.com" in row and "08:00 to 17:00" in row for row in browser.ask(rows.format("members")))
     assert all("off" in row or "08:00" in row for row in browser.ask(rows.format("members")))
-    assert any("not in the team 2" in row for row in browser.ask(rows.format("none")))
+    assert any("not in the team: 2" in row for row in browser.ask(rows.format("none")))
 
 
 @in_a_browser

@@ -36,7 +36,7 @@ const makers = {
     const rows = [];
     for (let job = 0; job < jobCount; job += 1) {
       if (!isNobodys(job) || !onDay(jobs.day[job])) continue;
-      const why = (jobs.reasons[job] || []).map(([code, n]) => `${reasonName(code)} ${count(n)}`).join(", ");
+      const why = (jobs.reasons[job] || []).map(([code, n]) => `${reasonName(code)}: ${count(n)}`).join(", ");
       rows.push([spots.key[job], spots.title[job], dayName(days[jobs.day[job]]), windowOf(job), why]);
     }
     return table(`${plural(rows.length, "job", "jobs")} without a member, and how many members each cause counts for`, ["job", "name", "day", "window", "why"], rows);
