@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from aiohttp import web
 
-from dispatcher.daemon.access import Guard
+from dispatcher.daemon.access import Guard, Visitor
 from dispatcher.daemon.body import read_body
 from dispatcher.daemon.created import outcome, whereabouts
-from dispatcher.daemon.desk import Desk
 from dispatcher.daemon.order import LARGE_BYTES, read_order
 from dispatcher.daemon.prefer import Preference, read_preference
 from dispatcher.daemon.reply import OK, Refusal, json_reply, refused_jobs
@@ -17,6 +17,8 @@ from dispatcher.errors import InvalidJobs
 from dispatcher.intake import InputError
 from dispatcher.model.records import SEND_ROUTE_CHANGE, NewJob
 from dispatcher.settings import Settings
+
+_log = logging.getLogger("dispatcher.daemon")
 
 MANY_JOBS = 500
 """A reply with more full job objects is put together in a thread."""
@@ -40,10 +42,11 @@ class CreateJobs:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one request."""
-        desk, jobs = await self._order(request)
+        visitor, jobs = await self._order(request)
+        desk = visitor.desk
         preference = read_preference(request.headers.getall("Prefer", ()))
         with desk:
-            rows = await desk.accept(jobs)
+            rows = await desk.accept(jobs, client=visitor.client)
             if preference.respond_async:
                 document = {
                     "status": OK,
@@ -57,8 +60,8 @@ class CreateJobs:
             http_status, document = outcome(jobs, receipts)
         return json_reply(document, http_status=http_status)
 
-    async def _order(self, request: web.Request) -> tuple[Desk, list[NewJob]]:
-        """The request's jobs, and where they go.
+    async def _order(self, request: web.Request) -> tuple[Visitor, list[NewJob]]:
+        """The request's jobs, and who sends them.
 
         Raises:
             Refusal: 400 with every problem, 401, 408 or 413.
@@ -66,15 +69,21 @@ class CreateJobs:
         body = await read_body(
             request, max_bytes=self._settings.max_body_bytes, timeout_s=self._settings.body_timeout_s
         )
-        desk = (await self._guard.visitor(request, body)).desk
-        switches = SEND_ROUTE_CHANGE if desk.settings.send_route_change else 0
+        visitor = await self._guard.visitor(request, body)
+        switches = SEND_ROUTE_CHANGE if visitor.desk.settings.send_route_change else 0
         try:
             if len(body) > LARGE_BYTES:
-                return desk, await asyncio.to_thread(read_order, body, switches=switches)
-            return desk, read_order(body, switches=switches)
+                return visitor, await asyncio.to_thread(read_order, body, switches=switches)
+            return visitor, read_order(body, switches=switches)
         except InputError as error:
             raise Refusal(400, str(error)) from None
         except InvalidJobs as bad:
+            _log.info(
+                "jobs of the client %s (account %s) were refused: %s",
+                visitor.client or "without a name",
+                visitor.desk.dispatcher.account,
+                bad,
+            )
             raise refused_jobs(bad) from None
 
 

@@ -89,8 +89,8 @@ class Desk:
         if not self.accepting:
             self.idle.set()
 
-    async def accept(self, jobs: Sequence[NewJob]) -> list[Accepted]:
-        """Store the jobs of a request durably, all of them or none.
+    async def accept(self, jobs: Sequence[NewJob], *, client: str = "") -> list[Accepted]:
+        """Store the jobs of a request durably, all of them or none; `client` is the name of whoever sent it.
 
         Raises:
             SpoolFull: no room.
@@ -107,7 +107,7 @@ class Desk:
         self._full = ""
         took_s = time.perf_counter() - began
         self.tally.add(len(jobs), took_s)
-        self._meters.accepted(self.dispatcher.account, len(jobs), took_s)
+        self._meters.accepted(self.dispatcher.account, len(jobs), took_s, client=client)
         return rows
 
     async def settle(self, rows: Sequence[Accepted], *, timeout_s: float) -> list[Receipt]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from dispatcher.daemon.metrics import CONTENT_TYPE, Meters
 from dispatcher.daemon.process import Process
 from dispatcher.daemon.reply import STOPPING, json_reply
 from dispatcher.daemon.sample import UNSETTLED, sample
+from dispatcher.errors import DispatcherError
 from dispatcher.settings import Settings
 
 MEMORY = frozenset({"memory:", ":memory:"})
@@ -34,7 +36,9 @@ class Health:
         self._meters = meters
         self._settings = settings
         self._process = process
-        self._folder = None if settings.spool in MEMORY else Path(settings.spool).absolute().parent
+        self._folder = (
+            None if settings.spool in MEMORY or "://" in settings.spool else Path(settings.spool).absolute().parent
+        )
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Where they answer."""
@@ -58,9 +62,10 @@ class Health:
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus' text format."""
-        samples = [
-            await sample(desk.dispatcher, problem=await self._reason(desk)) for desk in tuple(self._desks.values())
-        ]
+        samples = []
+        for desk in tuple(self._desks.values()):
+            with suppress(DispatcherError):  # an account that is being closed
+                samples.append(await sample(desk.dispatcher, problem=await self._reason(desk)))
         body = self._meters.text(samples, self._process.sample())
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 

@@ -31,6 +31,12 @@ class Meters:
         self._accepted = Counter(
             "dispatcher_accepted_jobs", "Jobs acknowledged as durable.", ["account"], registry=self._registry
         )
+        self._from_clients = Counter(
+            "dispatcher_client_jobs",
+            "The same for clients with a key of their own.",
+            ["account", "client"],
+            registry=self._registry,
+        )
         self._latency = Histogram(
             "dispatcher_accept_seconds",
             "From checked to durable, per request.",
@@ -48,13 +54,15 @@ class Meters:
         self._by_route: dict[tuple[str, int], Counter] = {}
         ProcessCollector(registry=self._registry)
 
-    def accepted(self, account: str, jobs: int, seconds: float) -> None:
-        """A request's jobs are durable."""
+    def accepted(self, account: str, jobs: int, seconds: float, *, client: str = "") -> None:
+        """A request's jobs are durable; the client's name, when it has one."""
         found = self._by_account.get(account)
         if found is None:
             found = self._by_account[account] = self._accepted.labels(account), self._latency.labels(account)
         found[0].inc(jobs)
         found[1].observe(seconds)
+        if client:
+            self._from_clients.labels(account, client).inc(jobs)
 
     def answered(self, route: str, code: int) -> None:
         """A request was answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import statistics
 import time
@@ -47,6 +48,19 @@ async def test_the_presented_key_picks_the_account(tmp_path: Path) -> None:
             assert (await client(key).create(job(f"A{number}")))[0] == 200
         assert (await client(KEYS["beta"]).create(job("B")))[0] == 200
     assert (sorted(acme.jobs), sorted(beta.jobs)) == (["A0", "A1", "A2", "A3"], ["B"])
+
+
+async def test_metrics_and_the_log_name_the_client(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with two_accounts(tmp_path) as (daemon, _acme, _beta, client), aiohttp.ClientSession() as http:
+        await client("SHOP").create(job("A"), job("B"))
+        await client(KEYS["beta"]).create(job("A"))
+        with caplog.at_level(logging.INFO, logger="dispatcher.daemon"):
+            assert (await client("DEPOT").create({"uidSecondary": "C", "day": "soon"}))[0] == 400
+        async with http.get(f"{daemon.url}/metrics") as reply:
+            lines = (await reply.text()).splitlines()
+    by_client = [line for line in lines if line.startswith("dispatcher_client_jobs_total{")]
+    assert by_client == ['dispatcher_client_jobs_total{account="acme",client="shop"} 2.0']
+    assert "jobs of the client depot (account acme) were refused" in caplog.text
 
 
 async def test_the_key_may_stand_in_the_body(tmp_path: Path) -> None:
