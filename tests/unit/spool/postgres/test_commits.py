@@ -1,4 +1,4 @@
-"""Connections that break, and a database that goes away and comes back: each write takes effect once, or says that it did not."""
+"""Broken connections, and a database that goes and comes back: each write takes effect once, or says it did not."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_a_commit_in_doubt_when_the_spool_is_closed_is_told_as_such(wire: 
     await spool.open(now=0.0)
     wire.cut, wire.then_down = "after", True
     doubtful = asyncio.create_task(spool.accept("acme", jobs("a"), now=1.0))
-    while not wire.cuts:
+    while not wire.cuts:  # noqa: ASYNC110 - a test looks now and then
         await asyncio.sleep(0.01)
     await spool.close()
     with pytest.raises(SpoolError, match="it is not known whether the last write was stored"):
@@ -125,7 +125,7 @@ async def test_what_was_acknowledged_survives_a_crash_of_the_database(node: Open
     await asyncio.to_thread(restart)
     before = len(acknowledged)
     async with asyncio.timeout(20):
-        while len(acknowledged) < before + 50:
+        while len(acknowledged) < before + 50:  # noqa: ASYNC110 - a test looks now and then
             await asyncio.sleep(0.05)
     stop.set()
     await asyncio.gather(*callers)

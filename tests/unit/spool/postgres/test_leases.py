@@ -102,7 +102,7 @@ async def test_a_node_that_leaves_is_not_waited_for(node: Opened) -> None:
 
 
 async def test_a_process_that_was_paused_for_longer_than_its_lease_writes_nothing(dsn: str, node: Opened) -> None:
-    """SIGSTOP, another node takes its jobs and sends them anew, SIGCONT: the outcome that the first one brings is left."""
+    """SIGSTOP; another node takes its jobs and sends them anew; SIGCONT: the outcome of the first one is not taken."""
     two = await node("two", lease_s=1.0)
     environment = os.environ | {"DSN": dsn, "PYTHONPATH": str(Path.cwd())}
     child = await asyncio.create_subprocess_exec(

@@ -1,20 +1,20 @@
-"""A wire to the database that can be cut in the middle of a commit: a proxy that passes bytes on until it is told not to."""
+"""A wire to the database that can be cut in the middle of a commit."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 Cut = Literal["", "before", "after"]
 
 
 class Wire:
-    """Listens on a port of its own and passes everything on to the database.
+    """A proxy: listens on a port of its own and passes everything on to the database, until it is told not to.
 
     Attributes:
-        cut: what happens to the next COMMIT: "before" it is not passed on, "after" it is, but its answer is not. Then the
-            connection is closed on both sides.
+        cut: what happens to the next COMMIT: "before" it is not passed on, "after" it is, but its answer is not. Then
+            the connection is closed on both sides.
         down: new connections are refused.
         then_down: they are, from the next cut on.
         cuts: commits that were cut.
@@ -32,7 +32,7 @@ class Wire:
         self.cuts = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Wire:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return self
 
