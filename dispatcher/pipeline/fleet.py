@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from dispatcher.errors import Denied, NotSent, RemoteError, Throttled
 from dispatcher.hellotracks import HellotracksClient
 from dispatcher.hellotracks.day_stops import DayStops
+from dispatcher.model.event import Event
 from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import SpooledJob
 from dispatcher.pipeline import engine_work
@@ -225,7 +226,9 @@ class Fleet:
                 failures += 0 if unreachable else 1
                 self.problem = f"the fleet could not be read: {error}"
                 if failures >= TRIES:
-                    _log.warning("%s; the fallback decides for %.0f s", self.problem, TRY_AGAIN_S)
+                    _log.warning(
+                        Event("fleet unusable", account=self._account, error=self.problem, retry_s=TRY_AGAIN_S)
+                    )
                     if self.age_s > self._max_age_s:
                         self._give_up(self.problem)
                     self._try_again_at = self._clock.monotonic() + TRY_AGAIN_S
@@ -479,7 +482,7 @@ class Fleet:
             await self._in_thread(partial(engine_work.occupy, engine, kept[first : first + OCCUPY_JOBS]))
         self.engine = engine
         for warning in engine.warnings[:20]:
-            _log.warning("fleet of %s: %s", self._account, warning)
+            _log.warning(Event("fleet data odd", account=self._account, what=warning))
 
     async def _read_day(self, engine: Engine, day: int, *, known: bool) -> _Read:
         """Lay a day's routes. `known`: the day may have been in play before, with jobs of ours in its routes."""

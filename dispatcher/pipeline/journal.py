@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from dispatcher.errors import SpoolError
+from dispatcher.model.event import Event
 from dispatcher.model.records import Change
 from dispatcher.model.state import State
 from dispatcher.pipeline.clock import Clock
@@ -50,7 +51,7 @@ class Journal:
             try:
                 skipped = set(await self._spool.apply(changes, now=self._clock.now()))
             except SpoolError as error:
-                _log.error("the spool refused a change, trying again in %.0f s: %s", RETRY_S, error)
+                _log.error(Event("spool refused a change", error=str(error), retry_s=RETRY_S))
                 await asyncio.sleep(RETRY_S)
             else:
                 self._tell(changes, skipped)

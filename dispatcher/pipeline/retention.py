@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from dispatcher.model.event import Event
 from dispatcher.pipeline.clock import Clock
 from dispatcher.spool import Spool
 
@@ -49,7 +50,7 @@ class Retention:
                 try:
                     await self._round()
                 except Exception as error:  # noqa: BLE001 - jobs are delivered whether or not old ones are forgotten
-                    _log.warning("old jobs could not be pruned, trying again in %.0f s: %r", EVERY_S, error)
+                    _log.warning(Event("old jobs not pruned", error=repr(error), retry_s=EVERY_S))
             await asyncio.sleep(EVERY_S)
 
     async def _round(self) -> None:

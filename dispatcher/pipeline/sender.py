@@ -12,6 +12,7 @@ from dispatcher.errors import Denied, NotSent, OutcomeUnknown, Rejected, RemoteE
 from dispatcher.flow import RetryBudget
 from dispatcher.hellotracks import HellotracksClient, with_worker
 from dispatcher.model import points
+from dispatcher.model.event import Event
 from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
@@ -259,11 +260,16 @@ class Sender(Stage):
                 self.outbox.shrink(batch)
                 self.outbox.forget(batch)
                 _log.warning(
-                    "a request of %d jobs was too large; at most %d from now on", len(batch.jobs), self.outbox.max_jobs
+                    Event(
+                        "request too large",
+                        account=self.account,
+                        jobs=len(batch.jobs),
+                        most_from_now_on=self.outbox.max_jobs,
+                    )
                 )
             case Next.STOP if isinstance(error, Denied):
                 self.denied = error
-                _log.error("the server denied access, sending stops: %s", error)
+                _log.error(Event("access denied, sending stops", account=self.account, error=str(error)))
             case _ if error is None:
                 self.outbox.forget(batch)
             case _:

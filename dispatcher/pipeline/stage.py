@@ -7,6 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 
 from dispatcher.errors import SpoolError
+from dispatcher.model.event import Event
 from dispatcher.pipeline.clock import Clock
 from dispatcher.spool import Spool
 
@@ -44,7 +45,9 @@ class Stage(ABC):
             try:
                 worked = await self.step()
             except SpoolError as error:
-                _log.error("%s: the spool failed, trying again: %s", type(self).__name__, error)
+                _log.error(
+                    Event("spool failed", account=self.account, stage=type(self).__name__.lower(), error=str(error))
+                )
                 await asyncio.sleep(SPOOL_RETRY_S)
                 continue
             self.busy = worked
