@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
+from dispatcher.errors import SpoolError
 from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
 from dispatcher.model.state import State
 from dispatcher.spool.port import Spool
-
-ROWS_AT_ONCE = 1000
 
 
 class LentSpool:
@@ -19,25 +19,31 @@ class LentSpool:
         account: whose jobs `open` sees to.
     """
 
-    __slots__ = ("_account", "_spool")
+    __slots__ = ("_account", "_now", "_sending", "_spool")
 
     def __init__(self, spool: Spool, *, account: str) -> None:
         self._spool = spool
         self._account = account
+        self._now = 0.0
+        self._sending: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<LentSpool {self._account} of {self._spool!r}>"
 
     async def open(self, *, now: float) -> int:
-        """Turn what an earlier borrower left `sending` into `unknown`; the account's jobs whose outcome is open."""
-        while (await self._spool.counts(self._account))[State.SENDING]:
-            left = await self._spool.receipts(self._account, states=(State.SENDING,), limit=ROWS_AT_ONCE)
-            seqs = [row.seq for row in left]
-            await self._spool.apply([Change(seqs=seqs, to=State.UNKNOWN, expect=(State.SENDING,))], now=now)
+        """The account's jobs whose outcome is open."""
+        self._now = now
         return (await self._spool.counts(self._account))[State.UNKNOWN]
 
     async def close(self) -> None:
-        """Nothing: the owner closes it."""
+        """What was left `sending` becomes `unknown`, as at the next opening of the store: who borrows next looks it up.
+
+        A store that cannot write now has it done at its next opening.
+        """
+        left, self._sending = sorted(self._sending), set()
+        if left:
+            with suppress(SpoolError):
+                await self._spool.apply([Change(seqs=left, to=State.UNKNOWN, expect=(State.SENDING,))], now=self._now)
 
     def limit_rows(self, account: str, most: int) -> None:
         self._spool.limit_rows(account, most)
@@ -54,7 +60,17 @@ class LentSpool:
         await self._spool.release(seqs)
 
     async def apply(self, changes: Sequence[Change], *, now: float) -> list[int]:
-        return await self._spool.apply(changes, now=now)
+        self._now = now
+        for change in changes:
+            if change.to is State.SENDING:  # before it is written: whoever is cancelled meanwhile may have written it
+                self._sending.update(change.seqs)
+        skipped = await self._spool.apply(changes, now=now)
+        for change in changes:
+            if change.to is State.SENDING:
+                self._sending.update(change.seqs)
+            else:
+                self._sending.difference_update(change.seqs)
+        return skipped
 
     async def next_due(self, account: str, *, now: float) -> float | None:
         return await self._spool.next_due(account, now=now)
