@@ -9,7 +9,7 @@ from dispatcher.model.histogram import Histogram
 from dispatcher.model.state import State
 from dispatcher.pipeline import Dispatcher, PipelineStatus
 from dispatcher.pipeline.assigner import AssignTally
-from dispatcher.pipeline.sender import SendTally
+from dispatcher.pipeline.send_tally import SendTally
 
 UNSETTLED = tuple(state for state in State if not state.settled)
 

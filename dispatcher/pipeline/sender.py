@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dispatcher.errors import Denied, NotSent, OutcomeUnknown, Rejected, RemoteError, Throttled
+from dispatcher.errors import Denied, NotSent, OutcomeUnknown, RemoteError
 from dispatcher.flow import RetryBudget
 from dispatcher.hellotracks import HellotracksClient, with_worker
 from dispatcher.model import points
 from dispatcher.model.event import Event
-from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.batches import Batch, Outbox
@@ -21,6 +19,7 @@ from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import FleetView
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.moves import DeliveryRules, Next, Settlement, answered, failed, may_go, start
+from dispatcher.pipeline.send_tally import SendTally
 from dispatcher.pipeline.sent import batch_sent
 from dispatcher.pipeline.stage import Stage
 from dispatcher.pipeline.turn import Turnstile
@@ -30,33 +29,6 @@ _log = logging.getLogger("dispatcher.pipeline")
 
 LINGER_S = 0.05
 """how long a request waits to be filled while jobs are still being decided"""
-BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
-REQUEST_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-WAIT_BUCKETS_S = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-
-
-@dataclass(slots=True)
-class SendTally:
-    """Counters of this process.
-
-    Attributes:
-        requests: createjobs requests that were started.
-        jobs: jobs they carried.
-        unsent, throttled, unknown, refused: how many of the requests ended so.
-        sizes: jobs of each request.
-        seconds: how long each took.
-        waits: seconds each waited before, for limits, concurrency and pauses.
-    """
-
-    requests: int = 0
-    jobs: int = 0
-    unsent: int = 0
-    throttled: int = 0
-    unknown: int = 0
-    refused: int = 0
-    sizes: Histogram = field(default_factory=lambda: Histogram(BATCH_BUCKETS))
-    seconds: Histogram = field(default_factory=lambda: Histogram(REQUEST_BUCKETS_S))
-    waits: Histogram = field(default_factory=lambda: Histogram(WAIT_BUCKETS_S))
 
 
 class _Exchange(NamedTuple):
@@ -226,7 +198,7 @@ class Sender(Stage):
             )
         except Exception as any_error:  # noqa: BLE001 - whatever it was, the jobs must not be lost
             error = _as_remote(any_error)
-            self._count(error)
+            self.tally.failed(error)
             seconds = self._took(began)
             settlement = failed(batch.jobs, error, now=self.clock.now(), rules=self._rules, rng=self._rng)
             return _Exchange(settlement, error, job_bytes, seconds)
@@ -279,19 +251,6 @@ class Sender(Stage):
         if settlement.freed:
             await self._fleet.free(settlement.freed)
         self.wake()
-
-    def _count(self, error: RemoteError) -> None:
-        match error:
-            case NotSent():
-                self.tally.unsent += 1
-            case Throttled():
-                self.tally.throttled += 1
-            case Rejected():
-                self.tally.refused += 1
-            case OutcomeUnknown():
-                self.tally.unknown += 1
-            case _:
-                pass
 
 
 def _as_remote(error: Exception) -> RemoteError:

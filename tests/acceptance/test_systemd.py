@@ -87,6 +87,16 @@ def test_the_manager_hears_when_it_is_ready_how_it_is_and_that_it_stops(tmp_path
     assert manager.said.count("READY=1") == 1
 
 
+def test_a_reload_is_told_when_it_begins_and_when_it_has_ended(tmp_path: Path, manager: Manager) -> None:
+    with daemon_process(tmp_path, "http://127.0.0.1:9", **manager.variables) as daemon:
+        assert manager.hear(for_s=10, until="READY=1")[-1] == "READY=1"
+        daemon.process.send_signal(signal.SIGHUP)
+        began = manager.hear(for_s=10, until="RELOADING=1")[-1]
+        assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", began)
+        assert manager.hear(for_s=10, until="READY=1")[-1] == "READY=1"
+        assert daemon.get("/livez").status == 200
+
+
 def test_a_process_that_stands_still_feeds_no_watchdog(tmp_path: Path, manager: Manager) -> None:
     with daemon_process(tmp_path, "http://127.0.0.1:9", **manager.variables) as daemon:
         assert manager.hear(for_s=10, until="WATCHDOG=1")
