@@ -29,7 +29,8 @@ def check(*, as_json: bool, **options: Any) -> None:
     """Say whether the settings can be used; exit status 2 when not."""
     configuration = configuration_from(options)
     for settings in configuration.accounts.values():
-        settings.engine()
+        if settings.policy != "none":
+            settings.engine()
     accounts = configuration.accounts
     notes = {name: _notes(settings) for name, settings in accounts.items()}
     daemon = _daemon_problem(configuration)

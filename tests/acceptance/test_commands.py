@@ -85,3 +85,67 @@ def test_a_small_demo_confirms_every_job(tmp_path: Path) -> None:
     assert ended.status == 0, ended.err + ended.out
     assert "600 of 600 confirmed" in ended.out
     assert "saw 0 repeats" in ended.out
+
+
+TWO = """
+spool = "two.db"
+[accounts.acme]
+base_url = "http://127.0.0.1:1"
+api_key = "SECRET.1"
+policy = "none"
+[accounts.acme.clients]
+shop = "SECRET.2"
+[accounts.beta]
+base_url = "http://127.0.0.1:2"
+api_key = "SECRET.3"
+limits = "5/s"
+"""
+
+
+def test_config_covers_every_account_and_prints_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "dispatcher.toml").write_text(TWO)
+    checked = run("config", "check", cwd=tmp_path)
+    shown = run("config", "show", "--origin", cwd=tmp_path)
+    one = run("config", "show", "--account", "beta", cwd=tmp_path)
+    assert checked.status == shown.status == one.status == 0
+    assert "account acme at http://127.0.0.1:1, spool two.db" in checked.out
+    assert "note: account acme: no limits are set" in checked.out
+    assert "account beta: no limits" not in checked.out
+    process, acme, beta = shown.out.split("\n[accounts.")
+    assert "spool = two.db    # file dispatcher.toml\n" in process
+    assert "limits" not in process
+    assert acme.startswith("acme]\n")
+    assert 'clients = {"shop": "***"}    # file dispatcher.toml [accounts.acme]\n' in acme
+    assert "limits = 5/s    # file dispatcher.toml [accounts.beta]\n" in beta
+    assert "spool =" not in beta
+    assert "account = beta\n" in one.out
+    assert "SECRET" not in checked.out + shown.out + one.out
+
+
+def test_config_as_json(tmp_path: Path) -> None:
+    (tmp_path / "dispatcher.toml").write_text(TWO)
+    shown = run("config", "show", "--json", cwd=tmp_path).document
+    origins = run("config", "show", "--json", "--origin", "--account", "acme", cwd=tmp_path).document
+    checked = run("config", "check", "--json", cwd=tmp_path).document
+    assert shown["process"]["spool"] == "two.db"
+    assert shown["accounts"]["acme"]["clients"] == {"shop": "***"}
+    assert (shown["accounts"]["beta"]["api_key"], shown["accounts"]["beta"]["accept_key"]) == ("***", "")
+    assert list(origins["accounts"]) == ["acme"]
+    assert origins["accounts"]["acme"]["policy"] == {"value": "none", "origin": "file dispatcher.toml [accounts.acme]"}
+    assert (checked["accounts"]["beta"]["notes"], checked["daemon"]) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ('"SECRET.1"', '"SECRET.3"', "accounts acme and beta have the same key (api_key and api_key)"),
+        ("spool =", 'listen = "0.0.0.0:80"\nspool =', ""),
+    ],
+)
+def test_config_check_says_when_the_daemon_would_not_start(tmp_path: Path, before: str, after: str, words: str) -> None:
+    """The other commands could use such settings, so they are good."""
+    (tmp_path / "dispatcher.toml").write_text(TWO.replace(before, after))
+    ended = run("config", "check", "--json", cwd=tmp_path)
+    assert ended.status == 0
+    assert words in ended.document["daemon"]
+    assert bool(words) == bool(ended.document["daemon"])
