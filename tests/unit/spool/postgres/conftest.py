@@ -24,7 +24,7 @@ def dsn() -> Iterator[str]:
 
 @pytest.fixture
 async def node(dsn: str) -> AsyncIterator[Opened]:
-    """A function that opens a spool under a name: `await node("one", lease_s=1.0)`. All are closed at the end."""
+    """Opens a spool under a name; all are closed at the end."""
     spools: list[PostgresSpool] = []
 
     async def opened(name: str = "", *, url: str = "", now: float = 0.0, **options: Any) -> PostgresSpool:

@@ -20,8 +20,16 @@ from tests.unit.spool.postgres.conftest import Opened
 
 CHILD = Path(__file__).with_name("child.py")
 LEASE_S = 0.6
-BEGIN = {"to": State.SENDING, "expect": (State.ASSIGNED,), "add_attempts": 1, "sent_at": 20.0, "settle_by": 50.0}
-DONE = {"to": State.CONFIRMED, "expect": (State.SENDING,)}
+
+
+def begin(seqs: Sequence[int]) -> Change:
+    """The attempt."""
+    return Change(seqs=seqs, to=State.SENDING, expect=(State.ASSIGNED,), add_attempts=1, sent_at=20.0, settle_by=50.0)
+
+
+def done(seqs: Sequence[int], ids: Sequence[str] | None = None) -> Change:
+    """Its outcome."""
+    return Change(seqs=seqs, to=State.CONFIRMED, expect=(State.SENDING,), remote_ids=ids)
 
 
 async def store(spool: PostgresSpool, keys: Sequence[str], *, to: State = State.ACCEPTED) -> list[int]:
@@ -38,7 +46,7 @@ async def taken(spool: PostgresSpool, *states: State, limit: int = 100) -> list[
 async def until_taken(spool: PostgresSpool, *states: State) -> list[int]:
     """Claim until there is something."""
     async with asyncio.timeout(10):
-        while not (seqs := await taken(spool, *states)):
+        while not (seqs := await taken(spool, *states)):  # noqa: ASYNC110 - there is nothing to be woken by
             await asyncio.sleep(0.05)
     return seqs
 
@@ -55,11 +63,11 @@ async def test_a_node_that_comes_leaves_the_others_what_they_hold(node: Opened) 
     one = await node("one")
     held, sending = (await store(one, ["held"]))[0], (await store(one, ["sending"], to=State.ASSIGNED))[0]
     assert await taken(one) == [held, sending]
-    await one.apply([Change(seqs=[sending], **BEGIN)], now=20.0)
+    await one.apply([begin([sending])], now=20.0)
     two = await node("two")
     assert await taken(two, *State) == []
     assert (await two.counts("acme"))[State.SENDING] == 1
-    assert await one.apply([Change(seqs=[sending], **DONE)], now=21.0) == []
+    assert await one.apply([done([sending])], now=21.0) == []
     await one.release([held])
     assert await taken(two) == [held]
 
@@ -71,7 +79,7 @@ async def test_what_a_dead_node_held_comes_back_when_its_lease_has_run_out(node:
     held = await store(one, "ab")
     assert await taken(one) == held
     sending = await store(one, "cd", to=State.ASSIGNED)
-    await one.apply([Change(seqs=sending, **BEGIN)], now=20.0)
+    await one.apply([begin(sending)], now=20.0)
     one.abandon()
     assert await taken(two, *State) == []
     assert await until_taken(two) == held
@@ -118,16 +126,16 @@ async def test_a_process_that_was_paused_for_longer_than_its_lease_writes_nothin
         assert len(seqs) == 3
         child.send_signal(signal.SIGSTOP)
         assert await until_taken(two, State.UNKNOWN) == seqs
-        again = Change(seqs=seqs, to=State.ASSIGNED, expect=(State.UNKNOWN,))
+        again = begin(seqs, to=State.ASSIGNED, expect=(State.UNKNOWN,))
         assert await two.apply([again], now=60.0) == []
         assert await taken(two, State.ASSIGNED) == seqs
-        assert await two.apply([Change(seqs=seqs, **BEGIN)], now=61.0) == []
+        assert await two.apply([Change(seqs=seqs)], now=61.0) == []
         child.send_signal(signal.SIGCONT)
         child.stdin.write(b"go on\n")
         assert [int(word) for word in (await child.stdout.readline()).split()] == seqs
         rows = await two.receipts("acme", seqs=seqs)
         assert [(row.state, row.attempts, row.remote_id) for row in rows] == [(State.SENDING, 2, None)] * 3
-        assert await two.apply([Change(seqs=seqs, remote_ids=["1", "2", "3"], **DONE)], now=62.0) == []
+        assert await two.apply([done(seqs, ["1", "2", "3"])], now=62.0) == []
         # It goes on as a node with another number, and may take and write what it takes from now on.
         assert (await child.stdout.readline()).split() == [b"1"]
     finally:
@@ -144,7 +152,7 @@ async def test_a_claim_that_was_lost_is_worth_nothing_later(node: Opened) -> Non
     one._beating.cancel()
     assert await until_taken(two) == seqs
     await two.release(seqs)
-    assert await one.apply([Change(seqs=seqs, **BEGIN)], now=20.0) == seqs
+    assert await one.apply([begin(seqs)], now=20.0) == seqs
     assert one._writer.lost_leases == 1
     assert await taken(two) == seqs
 
@@ -157,7 +165,7 @@ async def test_of_two_processes_with_one_name_the_later_one_goes_on_and_the_othe
     assert await taken(two) == seqs
     with pytest.raises(SpoolError, match=f"node name same was taken over by process {os.getpid()}"):
         await one.accept("acme", [job("c")], now=3.0)
-    assert await two.apply([Change(seqs=seqs, to=State.HELD, expect=(State.ACCEPTED,))], now=3.0) == []
+    assert await two.apply([begin(seqs, to=State.HELD, expect=(State.ACCEPTED,))], now=3.0) == []
 
 
 async def test_a_person_takes_a_job_back_whoever_has_claimed_it(node: Opened) -> None:
@@ -165,10 +173,10 @@ async def test_a_person_takes_a_job_back_whoever_has_claimed_it(node: Opened) ->
     one, two = await node("one"), await node("two")
     waiting, sending = await store(one, "ab", to=State.ASSIGNED)
     assert await taken(one) == [waiting, sending]
-    await one.apply([Change(seqs=[sending], **BEGIN)], now=20.0)
-    back = Change(seqs=[waiting, sending], to=State.DEAD, expect=(State.ASSIGNED, State.SENDING), error="withdrawn: x")
+    await one.apply([Change(seqs=[sending])], now=20.0)
+    back = begin([waiting, sending], to=State.DEAD, expect=(State.ASSIGNED, State.SENDING), error="withdrawn: x")
     assert await two.apply([back], now=21.0) == [sending]
-    assert await one.apply([Change(seqs=[waiting], **BEGIN)], now=22.0) == [waiting]
+    assert await one.apply([Change(seqs=[waiting])], now=22.0) == [waiting]
 
 
 async def test_nodes_that_store_the_same_keys_at_the_same_time_store_them_once(node: Opened) -> None:
