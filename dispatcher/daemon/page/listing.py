@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dispatcher.model.records import Receipt
 from dispatcher.model.state import State
 from dispatcher.pipeline import Dispatcher
-from dispatcher.spool import Filter, SpoolView
+from dispatcher.spool import Filter, open_view
 from dispatcher.spool.view import LAST_SEQ
 
 WINDOW_ROWS = 20_000
@@ -56,7 +56,7 @@ def _in_file(
 ) -> Listed:
     """In a thread, on a connection of its own: whoever delivers does not wait for it."""
     until = clock() + LONGEST_S
-    with SpoolView(dispatcher.settings.spool) as view:
+    with open_view(dispatcher.settings.spool) as view:
         at = before or view.last_seq() + 1
         # What is confirmed is in no index: it is looked through in windows. All else is found directly.
         window = WINDOW_ROWS if State.CONFIRMED in (chosen.states or State) else at

@@ -59,7 +59,7 @@ export function chart({ title, about, series, unit = "", show, stacked = false }
     const low = series.every((one) => one.whole) ? 4 : 0;
     return layout({
       bargap: 0,
-      xaxis: { type: "date", range: [new Date(first * 1000), new Date(last * 1000)], tickformat: "%H:%M", nticks: 6, hoverformat: "%H:%M:%S", showgrid: false },
+      xaxis: { type: "date", range: [new Date(first * 1000), new Date(last * 1000)], tickformat: last - first < 300 ? "%H:%M:%S" : "%H:%M", nticks: last - first < 300 ? 5 : 6, hoverformat: "%H:%M:%S", showgrid: false },
       yaxis: { rangemode: "tozero", ticksuffix: unit, nticks: 5, tickformat: ",~g", ...(stacked ? {} : { range: [0, Math.max(low, most(false) * 1.12)] }) },
       ...(series.some((one) => one.side)
         ? { yaxis2: { overlaying: "y", side: "right", showgrid: false, rangemode: "tozero", nticks: 4, range: [0, Math.max(4, most(true) * 1.12)], tickformat: "d" }, margin: { l: 46, r: 40, t: 30, b: 28 } }

@@ -50,6 +50,9 @@ export const COLUMNS = [
   { name: "Last error", cell: (row) => row.error },
 ];
 
+/** By what a control of a row is known again when the rows were read anew. */
+const name = (element) => element.getAttribute("aria-label") || element.textContent;
+
 /** A table that is loaded page by page. `ask()` gives the filter. */
 export function listing(app, ask, { caption, columns, empty, loaded = () => {} }) {
   const place = h("div", { class: "scroll" });
@@ -69,8 +72,10 @@ export function listing(app, ask, { caption, columns, empty, loaded = () => {} }
       return;
     }
     if (closed || mine !== run) return;
+    const held = place.contains(document.activeElement) ? name(document.activeElement) : "";
     rows = before ? [...rows, ...found.jobs] : found.jobs;
     place.replaceChildren(rows.length ? table({ caption, columns, rows }) : h("p", { class: "empty" }, found.before ? "Not found among the latest jobs." : empty));
+    if (held) [...place.querySelectorAll("a, button, input")].find((one) => name(one) === held)?.focus();
     more.replaceChildren();
     if (found.before) put(more, h("button", { type: "button", on: { click: () => load(found.before) } }, rows.length ? "Earlier ones" : "Look further back"));
     loaded(rows);

@@ -5,8 +5,13 @@ import { count, moment } from "./format.js";
 import { jobLink, listing, memberLink } from "./jobs.js";
 import { act } from "./server.js";
 
+const SOON_MS = [1500, 5000];
+const AGAIN_MS = 15000;
+
 export function open(root, app) {
   const chosen = new Set();
+  const timers = [];
+  let loadedAt = Date.now();
   const selected = h("button", { type: "button", class: "main", disabled: true, on: { click: () => replay([...chosen]) } }, "Replay selected");
   const all = h("button", { type: "button", disabled: true, on: { click: () => replay(list.rows().filter(may).map((row) => row.key)) } }, "Replay all shown");
   const may = (row) => !row.withdrawn;
@@ -50,6 +55,13 @@ export function open(root, app) {
     } catch (error) {
       toast(error.message);
     }
+    reload();
+    for (const wait of SOON_MS) timers.push(setTimeout(reload, wait)); // what is refused again is back by then
+  }
+
+  function reload() {
+    if (chosen.size) return; // rows that are selected stay where they are
+    loadedAt = Date.now();
     list.load();
   }
 
@@ -63,9 +75,12 @@ export function open(root, app) {
   return {
     update({ counts }) {
       const now = counts.rejected + counts.dead;
-      if (seen !== null && now !== seen && !chosen.size) list.load();
+      if ((seen !== null && now !== seen) || Date.now() - loadedAt > AGAIN_MS) reload();
       seen = now;
     },
-    close: list.close,
+    close() {
+      for (const timer of timers) clearTimeout(timer);
+      list.close();
+    },
   };
 }

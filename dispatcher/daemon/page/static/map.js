@@ -10,8 +10,8 @@ import { meridians, parallels, scale, toY } from "./mercator.js";
 
 const LEAST_MS = 3000;
 const POINTS = 120;
-const CELL_PX = 44;
-const APART_PX = 15;
+const CELL_PX = 64;
+const APART_PX = 19;
 const LISTED = 60;
 const LAYERS = [
   ["on_shift", "on shift"],
@@ -24,6 +24,9 @@ const JOBS = [
   ["waiting", "accepted", "waiting"],
   ["held", "held", "held"],
 ];
+
+// Where the bubble of a layer stands around the place that it shares with others, in degrees.
+const TURNS = { on_shift: 90, full: 30, accepted: 330, held: 270, assigned: 210, stale: 150, off: 180 };
 
 export function open(root, app, parts, params) {
   const place = h("div", { class: "map", role: "img", "aria-label": "Map of members and jobs; the members are in the list beside it" });
@@ -86,9 +89,6 @@ export function open(root, app, parts, params) {
     for (const state of data.member_states ?? []) many[data.states[state]] = (many[data.states[state]] ?? 0) + 1;
     for (const [name] of LAYERS) text(numbers[name], count(many[name] ?? 0));
     text(numbers.stops, count(data.stops_in_all ?? 0));
-    const held = data.jobs.states.filter((state) => state === "held").length;
-    text(numbers.held, count(held));
-    text(numbers.waiting, count(data.jobs.states.length - held));
   }
 
   // -- the list beside the map ------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ export function open(root, app, parts, params) {
     }
     if (shown.held) collect("held", "held", "diamond", 10, jobs.filter((one) => one.state === "held"));
     const many = kinds.reduce((sum, kind) => sum + kind.kept.length, 0);
-    return kinds.map((kind, at) => (many > POINTS ? bubbles(kind, range, (2 * Math.PI * at) / kinds.length) : single(kind)));
+    return kinds.map((kind) => (many > POINTS ? bubbles(kind, range) : single(kind)));
   }
 
   function single({ name, hue, symbol, size, kept }) {
@@ -315,7 +315,8 @@ export function open(root, app, parts, params) {
   }
 
   /** Those of a layer that lie in one cell of the screen are one bubble; layers stand around the place they share. */
-  function bubbles({ name, hue, symbol, size, kept }, range, turn) {
+  function bubbles({ name, hue, symbol, size, kept }, range) {
+    const turn = (Math.PI * TURNS[hue]) / 180;
     const pixel = (range.x[1] - range.x[0]) / Math.max(1, place.clientWidth);
     const cell = pixel * CELL_PX;
     const cells = new Map();
@@ -338,8 +339,8 @@ export function open(root, app, parts, params) {
       hovertemplate: "%{customdata}<extra></extra>",
       marker: {
         color: colour(hue),
-        symbol: all.map((group) => (group.many === 1 ? symbol : symbol === "diamond" ? "square" : "circle")),
-        size: all.map((group) => (group.many === 1 ? size : 16 + 4.5 * Math.log2(group.many))),
+        symbol,
+        size: all.map((group) => (group.many === 1 ? size : (symbol === "diamond" ? 19 : 15) + 2.1 * Math.log2(group.many))),
         opacity: route ? 0.3 : 0.92,
         line: { color: colour("surface"), width: 1.2 },
       },
@@ -391,6 +392,8 @@ export function open(root, app, parts, params) {
   window.addEventListener("themechange", redraw);
   return {
     update(now) {
+      text(numbers.held, count(now.counts.held));
+      text(numbers.waiting, count(now.counts.accepted + now.counts.assigned + now.counts.unknown));
       refresh(now.fleet.map);
       if (worker && !route && data) show(true);
     },
