@@ -21,7 +21,7 @@ from dispatcher.picture.columns import columns
 from dispatcher.picture.scene import Scene
 from dispatcher.picture.tiles import Tiles
 
-SCRIPTS = ("scene", "state", "map", "list", "charts", "tables", "start")
+SCRIPTS = ("scene", "state", "sheet", "marks", "tiles", "card", "map", "list", "charts", "tables", "start")
 """In the order in which they run; together they are one function."""
 
 HUES = {"light": LIGHT, "dark": DARK, "badLight": BAD_LIGHT, "badDark": BAD_DARK}

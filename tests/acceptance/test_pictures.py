@@ -12,11 +12,13 @@ import orjson
 import pytest
 
 from dispatcher.sandbox import generated_fleet, generated_jobs
-from tests.acceptance.command import Ended, run
+from tests.acceptance.command import run
 from tests.acceptance.test_plan import NOW, job, member
 from tests.unit.picture.plans import DAY
 
 ITALY = Path(__file__).resolve().parents[3] / "shared" / "data" / "italy"
+pytestmark = pytest.mark.slow
+
 HOSTILE = "</script><img src=x onerror=document.title='pwned'>"
 MOST_SECONDS = 40
 """For the large plan, with the engine and a busy machine."""
@@ -117,19 +119,21 @@ def test_the_four_cities_are_drawn_with_every_job_and_every_route(tmp_path: Path
         assert on_routes == [n for n, each in enumerate(printed["jobs"]) if each["worker"]]
 
 
-def large(folder: Path) -> Ended:
-    """500 members and 20 000 jobs, drawn as both."""
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a plan for 500 members and 20 000 jobs, drawn as both."""
+    folder = tmp_path_factory.mktemp("large")
     accounts, _ = generated_fleet(500, seed=1, now=1_795_000_000)
     flags = files(folder, accounts, list(generated_jobs(20_000, seed=1, day=DAY)))
-    return run(*flags, "--json", "--map", "plan.html", "--plot", "plan.png", cwd=folder, timeout_s=MOST_SECONDS)
-
-
-def test_500_members_and_20_000_jobs_make_a_page_that_can_be_sent_around(tmp_path: Path) -> None:
-    """The page's script weighs 4.9 MB; the plan itself adds less than 200 bytes a job."""
-    ended = large(tmp_path)
+    ended = run(*flags, "--json", "--map", "plan.html", "--plot", "plan.png", cwd=folder, timeout_s=MOST_SECONDS)
     assert ended.status == 0, ended.err
-    assert (tmp_path / "plan.html").stat().st_size < 4_900_000 + 20_000 * 200
-    assert (tmp_path / "plan.png").stat().st_size < 3_000_000
+    return folder
+
+
+def test_500_members_and_20_000_jobs_make_a_page_that_can_be_sent_around(large: Path) -> None:
+    """The page's script weighs 4.9 MB; the plan itself adds less than 200 bytes a job."""
+    assert (large / "plan.html").stat().st_size < 4_900_000 + 20_000 * 200
+    assert (large / "plan.png").stat().st_size < 3_000_000
 
 
 # ---- in a browser
@@ -182,9 +186,10 @@ class Browser:
         return {url for url in urls if not url.startswith(("data:", "blob:"))}
 
 
-@pytest.fixture
-def browser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plan with hostile names: ann has two stops, of which one was there before; two jobs have no member."""
+    folder = tmp_path_factory.mktemp("hostile")
     jobs = [
         job("A", 45.01, destinationName=HOSTILE),
         job(f"B{HOSTILE}", 45.0, teamId=9),
@@ -192,15 +197,21 @@ def browser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Browser]
     ]
     members = [member("ann", 45.0) | {"name": f"Ann {HOSTILE}"}, member("bob", 45.1, working_hours={"monday": {}})]
     saved = {"jobs": [job("OLD", 45.02) | {"worker": "ann@acme.com"}]}
-    (tmp_path / "routes.json").write_bytes(orjson.dumps(saved))
-    ended = run(*files(tmp_path, members, jobs), "--routes", "routes.json", "--map", "plan.html", cwd=tmp_path)
+    (folder / "routes.json").write_bytes(orjson.dumps(saved))
+    ended = run(*files(folder, members, jobs), "--routes", "routes.json", "--map", "plan.html", cwd=folder)
     assert ended.status == 0, ended.err
+    return folder / "plan.html"
+
+
+@pytest.fixture
+def browser(request: pytest.FixtureRequest, hostile: Path) -> Iterator[Browser]:
+    """The plan in a window; at the end nothing was complained of, and nobody else was asked for anything."""
     width, height, dark = getattr(request, "param", (1440, 1000, False))
-    opened = Browser(tmp_path / "plan.html", width=width, height=height, dark=dark)
+    opened = Browser(hostile, width=width, height=height, dark=dark)
     try:
         yield opened
         assert opened.complaints() == []
-        assert opened.asked() == {(tmp_path / "plan.html").as_uri()}
+        assert opened.asked() == {hostile.as_uri()}
     finally:
         opened.driver.quit()
 
@@ -245,6 +256,26 @@ def test_a_member_is_found_chosen_and_let_go_by_keyboard_and_the_route_is_told(b
 
 
 @in_a_browser
+def test_hovering_a_job_tells_who_when_and_where_and_a_click_chooses_its_member(browser: Browser) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains  # noqa: PLC0415
+
+    x, y = browser.ask(
+        "(() => { const map = document.getElementById('map'), layout = map._fullLayout;"
+        " const box = map.getBoundingClientRect(); const dots = map.data.find((trace) => trace.name === 'jobs');"
+        " return [box.x + layout.xaxis.l2p(dots.x[0]), box.y + layout.yaxis.l2p(dots.y[0])]; })()"
+    )
+    ActionChains(browser.driver).move_by_offset(int(x), int(y)).perform()
+    browser.until("!document.getElementById('tip').hidden")
+    card = browser.ask("document.getElementById('tip').innerText")
+    assert card.startswith(HOSTILE)
+    assert f"Ann {HOSTILE}" in card
+    assert "arrives 08:0" in card
+    assert "1.1 km from the member’s start" in card
+    ActionChains(browser.driver).click().perform()
+    browser.until("document.querySelectorAll('#members button[aria-pressed=true]').length === 1")
+
+
+@in_a_browser
 def test_unassigned_jobs_are_filtered_by_reason(browser: Browser) -> None:
     browser.do("document.querySelector('[data-reason=team_mismatch]').click()")
     browser.until("document.querySelector('[data-reason=team_mismatch]').getAttribute('aria-pressed') === 'true'")
@@ -275,11 +306,10 @@ def test_the_theme_can_be_switched_and_the_picture_follows(browser: Browser) -> 
 
 
 @in_a_browser
-def test_a_large_plan_is_on_the_screen_in_seconds_and_reacts_at_once(tmp_path: Path) -> None:
+def test_a_large_plan_is_on_the_screen_in_seconds_and_reacts_at_once(large: Path) -> None:
     """Far out towns are bubbles; close up dots are thinned, so that the browser never draws 20 000 of them."""
-    assert large(tmp_path).status == 0
     began = time.monotonic()
-    opened = Browser(tmp_path / "plan.html", width=1440, height=1000)
+    opened = Browser(large / "plan.html", width=1440, height=1000)
     try:
         assert time.monotonic() - began < 30
         assert opened.ask("document.querySelectorAll('#map .textpoint').length") == 5

@@ -7,6 +7,7 @@ function setTheme(dark) {
   byId("theme").setAttribute("aria-label", dark ? "Use light colours" : "Use dark colours");
   state.dark = dark;
 }
+
 function drawAll() {
   drawFigures();
   drawList();
@@ -22,14 +23,26 @@ function drawAll() {
   byId("about").textContent = HEAD.about;
   byId("lines").checked = state.lines;
   byId("kept-legend").hidden = spots.key.length === jobCount;
-  if (TILES) { byId("credit").textContent = TILES.credit; byId("credit").hidden = false; }
+  if (TILES) {
+    byId("credit").textContent = TILES.credit;
+    byId("credit").hidden = false;
+  }
   if (days.length > 1) {
-    byId("day").replaceChildren(element("option", { value: -1, text: "all days" }), ...days.map((day, n) => element("option", { value: n, text: dayName(day) })));
+    byId("day").replaceChildren(
+      element("option", { value: -1, text: "all days" }),
+      ...days.map((day, n) => element("option", { value: n, text: dayName(day) })),
+    );
     byId("day-label").hidden = false;
     byId("day").onchange = (event) => change({ day: Number(event.target.value) }, "day");
   }
-  byId("theme").onclick = () => { setTheme(!state.dark); drawAll(); };
-  theme.addEventListener("change", (event) => { setTheme(event.matches); drawAll(); });
+  byId("theme").onclick = () => {
+    setTheme(!state.dark);
+    drawAll();
+  };
+  theme.addEventListener("change", (event) => {
+    setTheme(event.matches);
+    drawAll();
+  });
   byId("lines").onchange = (event) => change({ lines: event.target.checked }, "lines");
   whenChanged((what) => {
     if (what !== "lines") drawList();
@@ -48,5 +61,8 @@ function drawAll() {
   drawReasons();
   startList();
   startTables();
-  startMap().then(() => { drawCharts(); document.documentElement.dataset.ready = "true"; });
+  startMap().then(() => {
+    drawCharts();
+    document.documentElement.dataset.ready = "true";
+  });
 }
