@@ -18,6 +18,7 @@ from dispatcher.hellotracks.created import CreatedJob, keys_of, matched, request
 from dispatcher.hellotracks.day_search import DaySearch
 from dispatcher.hellotracks.day_stops import DayStops
 from dispatcher.hellotracks.job_stream import ForeignArray
+from dispatcher.hellotracks.names import NamesInThreads
 from dispatcher.hellotracks.remote_job import RemoteJob, from_v1, identity
 from dispatcher.hellotracks.verdict import Reply, document, foreign, items, listed
 from dispatcher.hellotracks.wire import Sink, Wire
@@ -333,7 +334,8 @@ class HellotracksClient:
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_connections), cookie_jar=aiohttp.DummyCookieJar()
+            connector=aiohttp.TCPConnector(limit=self._max_connections, resolver=NamesInThreads()),
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
 
     def _new_wire(self, session: aiohttp.ClientSession) -> Wire:
