@@ -13,11 +13,13 @@ from dispatcher.settings import Configuration, Settings
 KEYS = {"acme": "ACME.1", "beta": "BETA.1"}
 
 
-def configuration(tmp_path: Path, accounts: Mapping[str, Mapping[str, Any]], **process: Any) -> Configuration:
+def configuration(
+    tmp_path: Path, accounts: Mapping[str, Mapping[str, Any]], *, tables: bool = True, **process: Any
+) -> Configuration:
     """Accounts with the settings that differ; each has the key of `KEYS` at Hellotracks."""
     common = {"listen": "127.0.0.1:0", "spool": str(tmp_path / "spool.db"), "policy": "none"} | process
     return Configuration(
-        tables=len(accounts) > 1,
+        tables=tables,
         process=Settings(**common),
         accounts={
             name: Settings(**({**common, "account": name, "api_key": KEYS.get(name, name), **own}))

@@ -111,7 +111,7 @@ async def test_an_account_may_be_named_and_must_then_be_the_keys_own(tmp_path: P
 async def test_with_one_account_and_no_keys_the_account_may_be_named_too(tmp_path: Path) -> None:
     async with (
         Sandbox(SandboxSettings(fleet_size=0)) as sandbox,
-        Daemon(configuration(tmp_path, {"acme": {"base_url": sandbox.url}})) as daemon,
+        Daemon(configuration(tmp_path, {"acme": {"base_url": sandbox.url}}, tables=False)) as daemon,
         aiohttp.ClientSession() as http,
     ):
         client = Client(http, daemon.url, "")
