@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from dispatcher.cli.exits import NOT_ALL, OK, say, say_problems
-from dispatcher.cli.rows import as_dict, print_json, spool_file, view_of
+from dispatcher.cli.rows import as_dict, on_postgres, print_json, spool_file, view_of
 from dispatcher.errors import ConfigError, InvalidJobs, TooLate
 from dispatcher.model.records import Receipt
 from dispatcher.pipeline.care import Care, editable
 from dispatcher.pipeline.clock import SystemClock
 from dispatcher.settings import Settings
-from dispatcher.spool import SqliteSpool
+from dispatcher.spool import MemorySpool, SqliteSpool, is_postgres, open_spool
+
+if TYPE_CHECKING:
+    from dispatcher.spool.postgres import PostgresSpool
+    from dispatcher.spool.postgres.copying import Copied
 
 T = TypeVar("T")
 
 
-def run_with_spool(settings: Settings, act: Callable[[SqliteSpool], Awaitable[T]]) -> T:
-    """Open the spool under its lock, act and close it.
+def run_with_spool(settings: Settings, act: Callable[[SqliteSpool | PostgresSpool], Awaitable[T]]) -> T:
+    """Open the spool, a file under its lock, a database as one node more, act and close it.
 
     Raises:
-        SpoolUnusable: another process has it open, or it cannot be used.
+        SpoolUnusable: another process has the file open, or it cannot be used.
     """
-    spool_file(settings)
-    spool = SqliteSpool(settings.spool, max_rows=settings.spool_max_rows, min_free_bytes=settings.spool_min_free_bytes)
+    if not on_postgres(settings):
+        spool_file(settings)
+    spool = open_spool(settings.spool, max_rows=settings.spool_max_rows, min_free_bytes=settings.spool_min_free_bytes)
+    assert not isinstance(spool, MemorySpool)  # noqa: S101 - `spool_file` has refused it
 
     async def run() -> T:
         await spool.open(now=SystemClock().now())
@@ -91,3 +98,28 @@ def edit_job(
     elif new is not None:
         say(f"{key} is now version {new.version}; version {old.version} will not be sent")
     return OK
+
+
+def copy_spool(path: Path, target: str) -> tuple[Copied, str]:
+    """Copy a file into a database; what was done, and the database without what only the connection needs.
+
+    Raises:
+        ConfigError: the target is no database.
+        SpoolUnusable: the file is in use, or one of the two cannot be used.
+        SpoolError: the database has other content under a key.
+    """
+    if not is_postgres(target):
+        raise ConfigError(f"--to {target}: expected postgresql://user@host/database")
+    from dispatcher.spool.postgres import PostgresSpool  # noqa: PLC0415 - asyncpg is an extra
+    from dispatcher.spool.postgres.copying import copy_file  # noqa: PLC0415
+
+    spool = PostgresSpool(target)
+
+    async def run() -> Copied:
+        await spool.open(now=SystemClock().now())
+        try:
+            return await copy_file(path, spool)
+        finally:
+            await spool.close()
+
+    return asyncio.run(run()), str(spool.address)

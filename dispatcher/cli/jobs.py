@@ -95,12 +95,11 @@ def explain(*, key: str, as_json: bool, **options: Any) -> None:
     Told from the spool alone; what only the delivering process knows (its limits, its breaker) is not in it.
     """
     from dispatcher.pipeline.explaining import explain as explained  # noqa: PLC0415 - help stays fast
-    from dispatcher.spool import holder  # noqa: PLC0415
 
     settings = settings_from(options)
     with view_of(settings) as view:
         rows = view.versions(settings.account, key)
-        owner = holder(view.path)
+        owner = view.owner()
     if not rows:
         _unknown(settings, key)
     explanation = explained(rows, now=time.time(), clock=clock_of(settings), owner=owner)

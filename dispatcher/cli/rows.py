@@ -19,6 +19,7 @@ from dispatcher.model.state import State
 if TYPE_CHECKING:
     from dispatcher.settings import Settings
     from dispatcher.spool import Filter, SpoolView
+    from dispatcher.spool.postgres import PostgresView
 
 F = TypeVar("F", bound=Callable[..., Any])
 Clock = Callable[[float], str]
@@ -109,16 +110,25 @@ def _zone(name: str) -> ZoneInfo | Any:
     return UTC if name == "UTC" else ZoneInfo(name)
 
 
-def view_of(settings: Settings) -> SpoolView:
+def view_of(settings: Settings) -> SpoolView | PostgresView:
     """The account's spool, for looking.
 
     Raises:
-        ConfigError: the setting names no file.
+        ConfigError: the setting names neither a file nor a database.
         SpoolUnusable: there is none, or it cannot be read.
     """
-    from dispatcher.spool import SpoolView  # noqa: PLC0415 - help stays fast
+    from dispatcher.spool import open_view  # noqa: PLC0415 - help stays fast
 
-    return SpoolView(spool_file(settings))
+    if not on_postgres(settings):
+        spool_file(settings)
+    return open_view(settings.spool)
+
+
+def on_postgres(settings: Settings) -> bool:
+    """Whether the spool is a database that several processes share."""
+    from dispatcher.spool import is_postgres  # noqa: PLC0415 - help stays fast
+
+    return is_postgres(settings.spool)
 
 
 def spool_file(settings: Settings) -> str:

@@ -46,7 +46,7 @@ class Process:
 
     def __init__(self, settings: Settings, *, spool: Spool, connections: Connections, lag: LoopLag) -> None:
         self._file = Path(settings.spool).absolute() if isinstance(spool, SqliteSpool) else None
-        self._commits = spool.commits if isinstance(spool, SqliteSpool) else None
+        self._commits: Histogram | None = getattr(spool, "commits", None)
         self._min_free_bytes = settings.spool_min_free_bytes
         self._connections = connections
         self._lag = lag

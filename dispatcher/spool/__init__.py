@@ -16,7 +16,7 @@ from dispatcher.spool.sqlite import SqliteSpool
 from dispatcher.spool.view import Filter, SpoolView
 
 if TYPE_CHECKING:
-    from dispatcher.spool.postgres import PostgresSpool
+    from dispatcher.spool.postgres import PostgresSpool, PostgresView
 
 __all__ = [
     "Filter",
@@ -29,6 +29,7 @@ __all__ = [
     "holder",
     "is_postgres",
     "open_spool",
+    "open_view",
 ]
 
 
@@ -70,9 +71,21 @@ def open_spool(
         return PostgresSpool(text, node=node, max_rows=max_rows)
     scheme, found, _ = text.partition("://")
     if found:
-        raise ConfigError(
-            f"spool: unknown kind of spool {scheme}://; name a file, memory: or a postgresql:// database"
-        )
+        raise ConfigError(f"spool: unknown kind of spool {scheme}://; name a file, memory: or a postgresql:// database")
     if not text:
         raise ConfigError("spool: is empty; name a file or memory:")
     return SqliteSpool(text, max_rows=max_rows, min_free_bytes=min_free_bytes)
+
+
+def open_view(url_or_path: str | Path) -> SpoolView | PostgresView:
+    """The spool that a setting names, for looking.
+
+    Raises:
+        ConfigError: no adapter of this build speaks that URL.
+        SpoolUnusable: there is none, or it cannot be read.
+    """
+    if is_postgres(url_or_path):
+        from dispatcher.spool.postgres import PostgresView  # noqa: PLC0415 - asyncpg is an extra
+
+        return PostgresView(str(url_or_path))
+    return SpoolView(url_or_path)

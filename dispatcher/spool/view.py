@@ -16,6 +16,7 @@ from dispatcher.model.state import SETTLED, State
 from dispatcher.spool import care, reading, schema
 from dispatcher.spool.care import SpoolStats
 from dispatcher.spool.encoding import CODE, STATES, mask, micros, seconds
+from dispatcher.spool.lock import FileLock, holder
 from dispatcher.spool.statements import SQL, json_text, read_statements
 
 LAST_SEQ = (1 << 63) - 1
@@ -87,7 +88,15 @@ class SpoolView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back. Idempotent."""
         self._connection.close()
+
+    def owner(self) -> int | None:
+        """The process that works on the file; 0: there is none; None: it cannot be told."""
+        return holder(self.path)
 
     def accounts(self) -> dict[str, int]:
         """Number of each account by its name."""
@@ -113,6 +122,30 @@ class SpoolView:
         """How large the file is."""
         with self._reading():
             return care.stats(self._connection, self.path)
+
+    def sizes(self) -> dict[str, Any]:
+        """The same by name, for printing."""
+        size = self.stats()
+        return {
+            "file_bytes": size.file_bytes,
+            "wal_bytes": size.log_bytes,
+            "unused_bytes": size.unused_bytes,
+            "disk_free_bytes": size.disk_free_bytes,
+        }
+
+    def problems(self) -> list[str]:
+        """Everything that is wrong with the file, one problem a line; nothing: it is sound.
+
+        Raises:
+            SpoolUnusable: a process works on it.
+        """
+        from dispatcher.spool.invariants import problems  # noqa: PLC0415 - it looks with the statements of this module
+
+        lock = FileLock(self.path)
+        try:
+            return problems(self.path)
+        finally:
+            lock.release()
 
     def prunable(self, *, before: float) -> int:
         """How many settled rows without a change since `before` (Unix time) there are to prune."""

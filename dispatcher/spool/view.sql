@@ -32,6 +32,14 @@ jobs AS j INDEXED BY failed CROSS JOIN contents AS c ON c.seq = j.seq AND j.stat
 json_each(:keys) AS k CROSS JOIN contents AS c ON c.account = :account AND c.key = k.value
 CROSS JOIN jobs AS j ON j.seq = c.seq
 
+-- name: whole_rows
+-- Everything of the next rows of all accounts, to be copied. ?1 after, ?2 limit
+SELECT c.seq, a.name, c.key, c.version, c.switches, c.day, c.priority, c.accepted_at, c.worker, c.digest, c.body,
+    j.state, j.next_at, j.attempts, j.refusals, j.sent_at, j.settle_by, j.updated_at, j.autoassign,
+    j.worker, j.remote_id, j.error, j.note
+FROM contents AS c CROSS JOIN jobs AS j ON j.seq = c.seq CROSS JOIN accounts AS a ON a.id = c.account
+WHERE c.seq > ?1 ORDER BY c.seq LIMIT ?2;
+
 -- name: versions
 -- The rows of a key, oldest version first. ?1 account, ?2 key
 SELECT seq FROM contents WHERE account = ?1 AND key = ?2 ORDER BY version;

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from dispatcher.spool.postgres.spool import PostgresSpool
+from dispatcher.spool.postgres.view import PostgresView
 
-__all__ = ["PostgresSpool"]
+__all__ = ["PostgresSpool", "PostgresView"]

@@ -230,6 +230,12 @@ LEFT JOIN LATERAL (
 ) AS c ON true
 LEFT JOIN dispatcher.jobs AS j ON j.seq = c.seq;
 
+-- name: present
+-- Which of these versions are there, and with which content. $1 accounts, $2 keys, $3 versions
+SELECT c.account, c.key, c.version, c.digest
+FROM unnest($1::integer[], $2::text[], $3::integer[]) AS v (account, key, version)
+JOIN dispatcher.contents AS c ON c.account = v.account AND c.key = v.key AND c.version = v.version;
+
 -- name: new_seqs
 SELECT nextval('dispatcher.seqs') FROM generate_series(1, $1::integer);
 

@@ -21,7 +21,7 @@ from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJ
 from dispatcher.model.state import State
 from dispatcher.spool.encoding import STATES
 from dispatcher.spool.moving import check
-from dispatcher.spool.postgres import care, outbox, reading, schema
+from dispatcher.spool.postgres import care, copying, outbox, reading, schema
 from dispatcher.spool.postgres.claiming import Claimer
 from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
 from dispatcher.spool.postgres.node import BEATS_PER_LEASE, LEASE_S, Node
@@ -211,6 +211,15 @@ class PostgresSpool:
                 return outbox.Collected()
         work = partial(outbox.collect, account=account, now=now, limit=limit, limits=self._limits)
         answer: outbox.Collected = await self._write(partial(Tending, work))
+        return answer
+
+    async def adopt(self, rows: Sequence[copying.WholeRow]) -> int:
+        """Write rows of a file as they are there, but for those that are here already; returns how many were written.
+
+        Raises:
+            SpoolError: one is here with other content; nothing was written.
+        """
+        answer: int = await self._write(partial(Tending, partial(copying.adopt, rows=rows)))
         return answer
 
     async def _write(self, operation: Callable[..., Operation]) -> Any:

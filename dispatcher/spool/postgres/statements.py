@@ -1,4 +1,4 @@
-"""The named statements of `postgres.sql`."""
+"""The named statements of `postgres.sql` and `view.sql`."""
 
 from __future__ import annotations
 
@@ -6,3 +6,6 @@ from dispatcher.spool.statements import read_statements
 
 SQL = read_statements("postgres/postgres.sql")
 """Statement by name."""
+
+VIEW_SQL = read_statements("postgres/view.sql")
+"""Those of `view.sql`, for who only looks."""

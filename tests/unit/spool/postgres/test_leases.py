@@ -126,10 +126,10 @@ async def test_a_process_that_was_paused_for_longer_than_its_lease_writes_nothin
         assert len(seqs) == 3
         child.send_signal(signal.SIGSTOP)
         assert await until_taken(two, State.UNKNOWN) == seqs
-        again = begin(seqs, to=State.ASSIGNED, expect=(State.UNKNOWN,))
+        again = Change(seqs=seqs, to=State.ASSIGNED, expect=(State.UNKNOWN,))
         assert await two.apply([again], now=60.0) == []
         assert await taken(two, State.ASSIGNED) == seqs
-        assert await two.apply([Change(seqs=seqs)], now=61.0) == []
+        assert await two.apply([begin(seqs)], now=61.0) == []
         child.send_signal(signal.SIGCONT)
         child.stdin.write(b"go on\n")
         assert [int(word) for word in (await child.stdout.readline()).split()] == seqs
@@ -165,7 +165,7 @@ async def test_of_two_processes_with_one_name_the_later_one_goes_on_and_the_othe
     assert await taken(two) == seqs
     with pytest.raises(SpoolError, match=f"node name same was taken over by process {os.getpid()}"):
         await one.accept("acme", [job("c")], now=3.0)
-    assert await two.apply([begin(seqs, to=State.HELD, expect=(State.ACCEPTED,))], now=3.0) == []
+    assert await two.apply([Change(seqs=seqs, to=State.HELD, expect=(State.ACCEPTED,))], now=3.0) == []
 
 
 async def test_a_person_takes_a_job_back_whoever_has_claimed_it(node: Opened) -> None:
@@ -173,10 +173,10 @@ async def test_a_person_takes_a_job_back_whoever_has_claimed_it(node: Opened) ->
     one, two = await node("one"), await node("two")
     waiting, sending = await store(one, "ab", to=State.ASSIGNED)
     assert await taken(one) == [waiting, sending]
-    await one.apply([Change(seqs=[sending])], now=20.0)
-    back = begin([waiting, sending], to=State.DEAD, expect=(State.ASSIGNED, State.SENDING), error="withdrawn: x")
+    await one.apply([begin([sending])], now=20.0)
+    back = Change(seqs=[waiting, sending], to=State.DEAD, expect=(State.ASSIGNED, State.SENDING), error="withdrawn: x")
     assert await two.apply([back], now=21.0) == [sending]
-    assert await one.apply([Change(seqs=[waiting])], now=22.0) == [waiting]
+    assert await one.apply([begin([waiting])], now=22.0) == [waiting]
 
 
 async def test_nodes_that_store_the_same_keys_at_the_same_time_store_them_once(node: Opened) -> None:

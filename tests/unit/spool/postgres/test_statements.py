@@ -32,6 +32,7 @@ SEQS = [ROWS - 3, ROWS - 2, ROWS - 1]
 VALUES: dict[str, tuple[Any, ...]] = {
     "abandoned": ([1], 1.0, [1, 2]),
     "newest": (1, ["a", "b"]),
+    "present": ([1, 1], ["a", "b"], [1, 1]),
     "move": (
         *(1, 1.0, 0.0, 0, 0, 0, None, None, None, None, [0], SEQS, [0, 0, 0], 1, False),
         *([None] * 3, [None] * 3, [None] * 3),
