@@ -240,29 +240,6 @@ class Load:
         connection.close()
 
 
-@pytest.mark.slow
-def test_killed_under_load_every_acknowledged_job_is_created_once(tmp_path: Path) -> None:
-    acknowledged: set[str] = set()
-    flags = ("--set", "request_timeout_s=2", "--set", "unknown_grace_s=0.5")
-    with sandbox_process("--latency", "0.02") as url:
-        for life in range(3):
-            with daemon_process(tmp_path, url, *flags) as daemon:
-                load = Load(daemon, name=f"life{life}")
-                time.sleep(1.5)
-                daemon.process.kill()
-                load.join()
-                acknowledged |= load.acknowledged
-        assert len(acknowledged) > 50
-        with daemon_process(tmp_path, url, *flags) as daemon:
-            wait_for_rest(daemon)
-            assert "of an earlier run" in daemon.ready
-        created = all_keys(url)
-        stats = get(f"{url}/sandbox/stats")
-    assert acknowledged <= created.keys()
-    assert {counters["creates"] for counters in created.values()} == {1}
-    assert stats["overlaps"] == 0
-
-
 def test_sigterm_under_load_answers_everybody_and_exits_in_time(tmp_path: Path) -> None:
     with sandbox_process("--latency", "0.3") as url, daemon_process(tmp_path, url, "--shutdown-grace-s", "5") as daemon:
         load = Load(daemon, name="load")
