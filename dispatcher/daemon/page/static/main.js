@@ -73,7 +73,7 @@ const stream = new Stream({
 async function load() {
   app.settings = await read("page/settings");
   if (!app.settings.reads) {
-    if (!app.settings.token) throw new Refused(403, { message: "This page is for its own readers on this machine: open it as http://127.0.0.1 or http://localhost." });
+    if (!app.settings.token) throw new Refused(403, { message: "This page is for its own readers on this machine: open it under 127.0.0.1 or localhost." });
     await askForToken("read");
     app.settings = await read("page/settings");
   }
