@@ -24,6 +24,7 @@ from dispatcher.pipeline.fleet_sync import FleetSync, SyncRules
 from dispatcher.pipeline.job_events import JobEvents
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.moves import DeliveryRules
+from dispatcher.pipeline.outbox import Collector
 from dispatcher.pipeline.reassigner import Reassigner
 from dispatcher.pipeline.reassigning import ReassignRules
 from dispatcher.pipeline.resolver import Resolver
@@ -31,11 +32,11 @@ from dispatcher.pipeline.retention import Retention
 from dispatcher.pipeline.sender import Sender
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.settings import Settings
-from dispatcher.spool import Spool
+from dispatcher.spool import Spool, outbox_of
 
 _log = logging.getLogger("dispatcher.pipeline")
 
-_Part = Assigner | Sender | Resolver | Retention | FleetSync | JobEvents | Reassigner
+_Part = Assigner | Sender | Resolver | Retention | Collector | FleetSync | JobEvents | Reassigner
 
 SPARE_CONNECTIONS = 4
 """while the server is away, probes go past requests that hang; they must not wait for a connection"""
@@ -181,6 +182,9 @@ class AccountPipeline:
         self._settings = settings
         self._grace_s = settings.shutdown_grace_s
         self._parts: tuple[_Part, ...] = (self.assigner, self.sender, self.resolver, self.retention)
+        outbox = outbox_of(spool)
+        if outbox is not None:
+            self._parts += (Collector(self.name, spool, clock, outbox=outbox, accepted=self.accepted),)
         if live and files is None:
             self._parts += (self.sync, self.events, self.reassigner)
         self._stages: list[asyncio.Task[None]] = []

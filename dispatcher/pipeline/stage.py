@@ -43,16 +43,14 @@ class Stage(ABC):
             self.beat_at = self.clock.monotonic()
             self._woken.clear()
             try:
-                worked = await self.step()
+                self.busy = await self.step()
+                if not self.busy:
+                    await self._rest()
             except SpoolError as error:
                 _log.error(
                     Event("spool failed", account=self.account, stage=type(self).__name__.lower(), error=str(error))
                 )
                 await asyncio.sleep(SPOOL_RETRY_S)
-                continue
-            self.busy = worked
-            if not worked:
-                await self._rest()
 
     @abstractmethod
     async def step(self) -> bool:

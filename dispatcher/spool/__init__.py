@@ -11,7 +11,7 @@ from dispatcher.spool.care import SpoolStats
 from dispatcher.spool.lent import LentSpool
 from dispatcher.spool.lock import holder
 from dispatcher.spool.memory import MemorySpool
-from dispatcher.spool.port import Spool
+from dispatcher.spool.port import Collected, Outbox, Spool
 from dispatcher.spool.sqlite import SqliteSpool
 from dispatcher.spool.view import Filter, SpoolView
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from dispatcher.spool.postgres import PostgresSpool, PostgresView
 
 __all__ = [
+    "Collected",
     "Filter",
     "LentSpool",
     "MemorySpool",
+    "Outbox",
     "Spool",
     "SpoolStats",
     "SpoolView",
@@ -30,6 +32,7 @@ __all__ = [
     "is_postgres",
     "open_spool",
     "open_view",
+    "outbox_of",
 ]
 
 
@@ -89,3 +92,9 @@ def open_view(url_or_path: str | Path) -> SpoolView | PostgresView:
 
         return PostgresView(str(url_or_path))
     return SpoolView(url_or_path)
+
+
+def outbox_of(spool: Spool) -> Outbox | None:
+    """The outbox of a spool that has one, be it lent or not."""
+    store = spool.store if isinstance(spool, LentSpool) else spool
+    return store if isinstance(store, Outbox) else None

@@ -30,6 +30,11 @@ class LentSpool:
     def __repr__(self) -> str:
         return f"<LentSpool {self._account} of {self._spool!r}>"
 
+    @property
+    def store(self) -> Spool:
+        """What is lent."""
+        return self._spool
+
     async def open(self, *, now: float) -> int:
         """The account's jobs whose outcome is open."""
         self._now = now

@@ -1,7 +1,8 @@
 """The spool's port: a durable queue of jobs with one row per version of a key.
 
-Two adapters stand beside it (`memory.py`, `sqlite.py`); one suite in `tests/conformance` holds for all. A method that
-changes something returns only after the change is durable. All times are Unix seconds and come in as arguments.
+Three adapters stand beside it (`memory.py`, `sqlite.py`, `postgres/`); one suite in `tests/conformance` holds for all.
+A method that changes something returns only after the change is durable. All times are Unix seconds and come in as
+arguments.
 
 Rules every adapter keeps:
 
@@ -9,7 +10,9 @@ Rules every adapter keeps:
    Another digest: a new row with the next version. A key that stands twice in one call is handled in order, by the same
    rule.
 2. A version is claimable only when every older version of its key is settled.
-3. A claimed row is not handed out again until `apply` moved it, `release` gave it back, or the spool was opened anew.
+3. A claimed row is not handed out again until `apply` moved it, `release` gave it back, or the spool was opened anew;
+   where several processes share a spool, until the lease of the one that claimed it has run out. What that one writes
+   later is left alone.
 4. `apply` is one transaction over all its changes; a row whose state is not expected is skipped and reported.
 5. Many callers' `accept` and `apply` calls share one commit (group commit); each call returns after the commit that
    holds it.
@@ -20,8 +23,9 @@ Rules every adapter keeps:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
 from dispatcher.model.state import State
@@ -123,4 +127,41 @@ class Spool(Protocol):
         Returns how many; 0: there are no more. Their keys are forgotten with them: the same job accepted again is a new
         one. The last row of all stays, and a version stays while an older one of its key does.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was taken up from an outbox.
+
+    Attributes:
+        accepted: jobs that are new.
+        known: jobs that were there already with the same content.
+        rejected: jobs that were bad.
+    """
+
+    accepted: int = 0
+    known: int = 0
+    rejected: int = 0
+
+    @property
+    def jobs(self) -> int:
+        """All of them."""
+        return self.accepted + self.known + self.rejected
+
+
+@runtime_checkable
+class Outbox(Protocol):
+    """A spool into which others write jobs without this process, in transactions of their own."""
+
+    async def collect(self, account: str, *, now: float, limit: int = 1000) -> Collected:
+        """Take in what was enqueued for an account, up to `limit` jobs. Bad ones become `rejected` and say why.
+
+        Raises:
+            SpoolFull: no room; what was enqueued waits.
+        """
+        ...
+
+    def watch(self, watcher: Callable[[str], None]) -> Callable[[], None]:
+        """Call `watcher(account)` when something may have been enqueued; the returned function ends it. Only a hint."""
         ...

@@ -7,7 +7,6 @@ says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from dispatcher.model.check import key_problem
 from dispatcher.model.job import JobReader, named
 from dispatcher.model.key import new_key
 from dispatcher.model.records import NewJob
+from dispatcher.spool.port import Collected
 from dispatcher.spool.postgres.group import Group
 from dispatcher.spool.postgres.statements import SQL
 from dispatcher.spool.postgres.storing import accept
@@ -28,26 +28,6 @@ if TYPE_CHECKING:
 
 PAGE_JOBS = 1000
 """Jobs that are taken up in one transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What was taken up.
-
-    Attributes:
-        accepted: jobs that are new.
-        known: jobs that were there already with the same content.
-        rejected: jobs that were bad.
-    """
-
-    accepted: int = 0
-    known: int = 0
-    rejected: int = 0
-
-    @property
-    def jobs(self) -> int:
-        """All of them."""
-        return self.accepted + self.known + self.rejected
 
 
 async def collect(

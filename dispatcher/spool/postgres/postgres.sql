@@ -340,6 +340,12 @@ ORDER BY j.seq;
 -- Give claimed rows back. $1 this node, $2 rows
 UPDATE dispatcher.jobs SET owner = 0 WHERE seq = ANY ($2::bigint[]) AND owner = $1;
 
+-- name: release_others
+-- Give back what a claim has taken whose answer was lost: all that this node does not know of. Seldom, so it may look at
+-- every unsettled row. What is being sent was moved by a write, not by a claim. $1 this node, $2 rows that it knows of
+UPDATE dispatcher.jobs SET owner = 0
+WHERE state <= 4 AND state <> 2 AND owner = $1 AND seq <> ALL ($2::bigint[]);
+
 -- name: next_due
 -- The earliest later time of a row that is nobody's. $1 account, $2 states, $3 now
 SELECT min(f.next_at) FROM unnest($2::smallint[]) AS s (state) CROSS JOIN LATERAL (
@@ -449,7 +455,3 @@ WHERE account = $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED;
 -- name: outbox_done
 -- $1 ids
 DELETE FROM dispatcher.outbox WHERE id = ANY ($1::bigint[]);
-
--- name: tell
--- A hint to whoever listens: something came for an account. $1 account
-SELECT pg_notify('dispatcher', $1);

@@ -21,8 +21,10 @@ from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJ
 from dispatcher.model.state import State
 from dispatcher.spool.encoding import STATES
 from dispatcher.spool.moving import check
+from dispatcher.spool.port import Collected
 from dispatcher.spool.postgres import care, copying, outbox, reading, schema
 from dispatcher.spool.postgres.claiming import Claimer
+from dispatcher.spool.postgres.hints import Listener
 from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
 from dispatcher.spool.postgres.node import BEATS_PER_LEASE, LEASE_S, Node
 from dispatcher.spool.postgres.statements import SQL
@@ -122,6 +124,8 @@ class PostgresSpool:
         )
         self._writing = asyncio.create_task(self._writer.run(), name="spool writer")
         self._beating = asyncio.create_task(self._beat(), name="spool lease")
+        self._listener = Listener(self.address)
+        self._listening = asyncio.create_task(self._listener.run(), name="spool hints") if self.address.listen else None
         self._closing: asyncio.Task[None] | None = None
         self._open = True
         return recovered
@@ -134,8 +138,7 @@ class PostgresSpool:
         await asyncio.shield(self._closing)
 
     async def _end(self) -> None:
-        self._beating.cancel()
-        await asyncio.gather(self._beating, return_exceptions=True)
+        await _end(self._beating, self._listening)
         self._writer.stop()
         await self._writing
         await self._claimer.finish()
@@ -151,8 +154,9 @@ class PostgresSpool:
 
     def abandon(self) -> None:
         """Die without a word, for tests: as a killed process would, this leaves a node and its claims behind."""
-        self._beating.cancel()
-        self._writing.cancel()
+        for task in (self._beating, self._writing, self._listening):
+            if task is not None:
+                task.cancel()
         for link in self._links:
             link.cut()
         self._open = False
@@ -196,22 +200,19 @@ class PostgresSpool:
         answer: list[int] = await self._write(partial(Applying, changes, now))
         return answer
 
-    async def collect(self, account: str, *, now: float, limit: int = outbox.PAGE_JOBS) -> outbox.Collected:
-        """Take in what backends have enqueued for an account (`dispatcher.enqueue`), up to `limit` jobs.
-
-        Good jobs are accepted; bad ones are stored as `rejected` with the reason, so that nothing is lost without a
-        word.
-
-        Raises:
-            SpoolFull: no room; what was enqueued waits.
-        """
+    async def collect(self, account: str, *, now: float, limit: int = outbox.PAGE_JOBS) -> Collected:
+        """Take in what backends have enqueued by `dispatcher.enqueue`; see `Outbox.collect`."""
         self._check_open()
         async with self._reading.use() as connection:
             if not await connection.fetchval(SQL["outbox_waits"], account):
-                return outbox.Collected()
+                return Collected()
         work = partial(outbox.collect, account=account, now=now, limit=limit, limits=self._limits)
-        answer: outbox.Collected = await self._write(partial(Tending, work))
+        answer: Collected = await self._write(partial(Tending, work))
         return answer
+
+    def watch(self, watcher: Callable[[str], None]) -> Callable[[], None]:
+        """See `Outbox.watch`. Without effect where the address says `listen=off`."""
+        return self._listener.watch(watcher)
 
     async def adopt(self, rows: Sequence[copying.WholeRow]) -> int:
         """Write rows of a file as they are there, but for those that are here already; returns how many were written.
@@ -353,6 +354,13 @@ class PostgresSpool:
             self._pruned_to[number] = gone[-1] if len(gone) == limit else end
             if gone:
                 return len(gone)
+
+
+async def _end(*tasks: asyncio.Task[None] | None) -> None:
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _decided(connection: Connection, *, number: int, after: int) -> tuple[list[SpooledJob], int]:

@@ -46,6 +46,31 @@ async def test_a_commit_whose_answer_is_lost_took_effect_once(wire: Wire, node: 
     assert await spool.apply([Change(seqs=seqs, to=State.CONFIRMED, expect=(State.SENDING,))], now=5.0) == []
 
 
+async def test_rows_of_a_claim_whose_answer_is_lost_are_claimed_again(wire: Wire, node: Opened) -> None:
+    """And those that are held stay held."""
+    spool = await node("one", url=wire.dsn)
+    seqs = [answer.seq for answer in await spool.accept("acme", jobs("abcd"), now=1.0)]
+    assert [one.seq for one in await spool.claim("acme", limit=1, now=2.0)] == seqs[:1]
+    wire.cut = "claim"
+    with pytest.raises(SpoolError, match="cannot be reached"):
+        await spool.claim("acme", limit=2, now=2.0)
+    assert wire.cuts == 1
+    assert [one.seq for one in await spool.claim("acme", limit=9, now=2.0)] == seqs[1:]
+
+
+async def test_rows_given_back_while_the_database_is_away_are_free_when_it_is_back(
+    wire: Wire, node: Opened, dsn: str
+) -> None:
+    spool = await node("one", url=wire.dsn)
+    seqs = [answer.seq for answer in await spool.accept("acme", jobs("ab"), now=1.0)]
+    await spool.claim("acme", limit=9, now=2.0)
+    wire.down = True
+    await postgres.execute(dsn, postgres.CUT_OFF)
+    await spool.release(seqs)
+    wire.down = False
+    assert [one.seq for one in await spool.claim("acme", limit=9, now=2.0)] == seqs
+
+
 async def test_a_connection_that_breaks_between_two_calls_is_made_anew(wire: Wire, node: Opened, dsn: str) -> None:
     spool = await node("one", url=wire.dsn)
     await spool.accept("acme", jobs("a"), now=1.0)

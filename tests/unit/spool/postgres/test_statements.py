@@ -39,6 +39,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     ),
     "claim": (1, 1, [0, 1], 2e9, 200),
     "release": (1, SEQS),
+    "release_others": (1, SEQS),
     "next_due": (1, [0, 1, 3, 4], 1e9),
     "spooled": (1, SEQS),
     "open_seqs": (1, [0, 1], 0, 100),

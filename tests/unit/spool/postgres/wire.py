@@ -6,7 +6,7 @@ import asyncio
 from typing import Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-Cut = Literal["", "before", "after"]
+Cut = Literal["", "before", "after", "claim"]
 
 
 class Wire:
@@ -67,15 +67,18 @@ class Wire:
         else:
             back, forth = await asyncio.open_connection(self._host, self._port)
         answers = asyncio.create_task(self._copy(back, writer))
+        told = False
         try:
             while data := await reader.read(1 << 16):
-                if self.cut and b"COMMIT" in data:
+                claims = self.cut == "claim" and told
+                told = b"SKIP LOCKED" in data  # the text comes in one message, the values in the next
+                if claims or (self.cut and self.cut != "claim" and b"COMMIT" in data):
                     how, self.cut = self.cut, ""
                     self.down = self.then_down
                     answers.cancel()
                     await asyncio.gather(answers, return_exceptions=True)
                     self.cuts += 1
-                    if how == "after":
+                    if how != "before":
                         forth.write(data)
                         await back.read(1 << 16)
                     return
