@@ -15,13 +15,15 @@ from dispatcher.errors import Denied, DispatcherError, NotSent, OutcomeUnknown, 
 from dispatcher.settings import Settings
 
 RETRY_S = 5.0
+READING = ("get", "locate", "createreport")
+"""How calls begin that change nothing."""
 
 
 class PassingOn:
     """The handler.
 
-    A call goes out once, with the account's own key, whatever key the client has. What it changes shows in the day
-    routes when the fleet is read anew.
+    A call goes out once, with the account's own key, whatever key the client has. After one that may have changed
+    something the day routes are read anew.
 
     Args:
         guard: asks for the key, which says whose account it is.
@@ -41,7 +43,12 @@ class PassingOn:
         settings = self._settings
         body = await read_body(request, max_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
         desk = (await self._guard.visitor(request, body)).desk
-        answer = await _ask(desk, request.match_info["action"], without_auth(body))
+        action = request.match_info["action"]
+        try:
+            answer = await _ask(desk, action, without_auth(body))
+        finally:
+            if not action.startswith(READING):
+                desk.dispatcher.pipeline.sync.reread()
         kind = "application/json" if answer.lstrip()[:1] in {b"{", b"["} else "application/octet-stream"
         return web.Response(body=answer, content_type=kind)
 

@@ -62,17 +62,24 @@ class DaysInPlay:
                 del times[day]
         return gone
 
-    def due(self, todays: Collection[int], *, now: float, every_s: float) -> list[int]:
-        """The days to read now: todays first, then the ones read longest ago."""
+    def due(self, todays: Collection[int], *, now: float, every_s: float, again_s: float = 0.0) -> list[int]:
+        """The days to read now: todays first, then the ones read longest ago.
+
+        Args:
+            todays: in play even when they were never read.
+            now: monotonic seconds.
+            every_s: between two readings of a day.
+            again_s: the same for a day that is marked.
+        """
         in_play = {*todays, *self._read_at}
-        due = self.old(in_play, now=now, limit_s=every_s) | {day for day in self._marked_at if day in in_play}
+        due = self.old(in_play, now=now, limit_s=every_s)
+        due |= {day for day in self._marked_at if now - self._read_at.get(day, now) >= again_s}
         return sorted(due, key=lambda day: (day not in todays, self._read_at.get(day, float("-inf")), day))
 
-    def next_s(self, *, now: float, every_s: float) -> float:
-        """Seconds until the next day is due."""
-        if self._marked_at or not self._read_at:
-            return 0.0
-        return max(0.0, min(self._read_at.values()) + every_s - now)
+    def next_s(self, *, now: float, every_s: float, again_s: float = 0.0) -> float:
+        """Seconds until the next day is due; arguments as for `due`."""
+        times = [at + (again_s if day in self._marked_at else every_s) for day, at in self._read_at.items()]
+        return max(0.0, min(times, default=now) - now)
 
     def drop_all_but(self, days: Collection[int]) -> None:
         """Only these are still known."""

@@ -24,6 +24,8 @@ BUSY_SHARE = 0.2
 """of the time: a read that took long is followed by a longer pause"""
 COMPANY_EVERY = 10
 """the company is read with every so manieth reading of the members"""
+AGAIN_S = 2.0
+"""between two readings of a day of which something was missed; longer where that would take twice the share"""
 SHORTEST_S = 1.0
 """between two rounds, however many events ask for one"""
 LONGEST_S = 30.0
@@ -56,11 +58,20 @@ class SyncRules:
         Args:
             days: days in play, the undated jobs counted as one.
         """
-        rate = SHARE * min((limit.count / limit.window_s for limit in self.limits), default=float("inf"))
+        rate = SHARE * self._rate
         needed = (1 + 1 / COMPANY_EVERY) / self.members_s + days / self.routes_s
         stretch = max(1.0, needed / rate)
         longest = OLDEST_SHARE * self.max_age_s
         return min(self.members_s * stretch, longest), min(self.routes_s * stretch, longest)
+
+    def again_s(self, *, days: int) -> float:
+        """The shortest time between two readings of a day, whatever was missed."""
+        return min(max(AGAIN_S, days / (2 * SHARE * self._rate)), OLDEST_SHARE * self.max_age_s)
+
+    @property
+    def _rate(self) -> float:
+        """Requests a second that the limits allow."""
+        return min((limit.count / limit.window_s for limit in self.limits), default=float("inf"))
 
 
 @dataclass(slots=True)
@@ -159,16 +170,19 @@ class FleetSync:
                 return TRY_AGAIN_S
             await fleet.roll()
         todays = fleet.todays()
-        members_s, routes_s = self._rules.stretched(days=len({*todays, *fleet.days}) + fleet.undated.wanted)
+        days = len({*todays, *fleet.days}) + fleet.undated.wanted
+        members_s, routes_s = self._rules.stretched(days=days)
+        again_s = self._rules.again_s(days=days)
         if fleet.age_s >= members_s:
             await self._members()
-        due = fleet.days.due(todays, now=self._clock.monotonic(), every_s=routes_s)
+        due = fleet.days.due(todays, now=self._clock.monotonic(), every_s=routes_s, again_s=again_s)
         if fleet.undated.wanted and not todays.isdisjoint(due):
             await fleet.read_undated()
         for day in due:
             await self._day(day)
         now = self._clock.monotonic()
-        return max(0.0, min(members_s - fleet.age_s, fleet.days.next_s(now=now, every_s=routes_s)))
+        next_day_s = fleet.days.next_s(now=now, every_s=routes_s, again_s=again_s)
+        return max(0.0, min(members_s - fleet.age_s, next_day_s))
 
     async def _members(self) -> None:
         fleet = self._fleet

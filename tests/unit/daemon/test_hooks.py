@@ -182,6 +182,20 @@ async def test_what_happens_at_the_server_arrives_by_itself(tmp_path: Path, styl
         assert set(sandbox.webhooks.tally) == {"200"}
 
 
+async def test_what_a_client_changes_through_the_daemon_shows_soon(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Without any webhook: a call that was passed on has the day routes read anew."""
+    async with Daemon(hooked(tmp_path, sandbox)) as daemon:
+        d = daemon.desks["default"].dispatcher
+        await d.wait(await d.submit([job("A")]), timeout_s=20)
+        edited = {"data": {"jobs": {sandbox.jobs["A"]["id"]: {"worker": "bob"}}}}
+        assert (await post(daemon, "/api/editjobs", headers={"API-Key": "clients"}, json=edited))[0] == 200
+
+        async def moved() -> bool:
+            return (await route(d, "ann"), await route(d, "bob")) == ([], ["A"])
+
+        await until(moved)
+
+
 def test_a_key_is_good_alone_and_behind_bearer_and_otherwise_not() -> None:
     key = Secret("opensesame")
     assert all(carries_key([value], key) for value in ("opensesame", " Bearer opensesame ", "bearer  opensesame"))

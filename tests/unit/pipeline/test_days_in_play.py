@@ -46,6 +46,13 @@ def test_a_marked_day_is_due_at_once_and_until_it_was_read_after_the_mark() -> N
     assert (days.due({TODAY}, now=113, every_s=120), days.next_s(now=113, every_s=120)) == ([], 119.0)
 
 
+def test_a_marked_day_is_not_read_more_often_than_that() -> None:
+    days = in_play(d20260105=100)
+    days.mark([TODAY], now=101)
+    assert (days.due({TODAY}, now=104, every_s=120, again_s=5), days.next_s(now=104, every_s=120, again_s=5)) == ([], 1)
+    assert days.due({TODAY}, now=105, every_s=120, again_s=5) == [TODAY]
+
+
 def test_days_that_were_never_read_are_old() -> None:
     days = in_play(d20260105=100)
     assert days.old({TODAY, LATER}, now=150, limit_s=60) == {LATER}

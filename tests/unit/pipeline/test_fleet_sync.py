@@ -159,6 +159,12 @@ def test_reading_stays_within_its_share_of_the_limits(limits: str, days: int) ->
     assert (members_s, routes_s) >= (60.0, 120.0)
 
 
+def test_what_was_missed_is_read_soon_but_takes_no_more_than_a_fifth_of_the_limits() -> None:
+    assert rules().again_s(days=3) == 2.0
+    assert rules("60/min").again_s(days=3) == pytest.approx(15.0)
+    assert rules("1/min").again_s(days=30) == 720.0
+
+
 def test_small_limits_never_let_a_fleet_get_too_old() -> None:
     assert rules("1/min").stretched(days=5) == (720.0, 720.0)
     assert rules().stretched(days=5) == (60.0, 120.0)
