@@ -13,10 +13,10 @@ import importlib
 import importlib.util
 import os
 import tempfile
-import threading
 import uuid
 import warnings
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -113,8 +113,5 @@ async def fetch(dsn: str, sql: str, *values: object) -> list[Any]:
 
 def aside(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end from wherever this is called, be it inside another loop."""
-    answer: list[T] = []
-    thread = threading.Thread(target=lambda: answer.append(asyncio.run(work)))
-    thread.start()
-    thread.join()
-    return answer[0]
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from dispatcher.spool import MemorySpool, Spool, SqliteSpool
+from dispatcher.spool.postgres import PostgresSpool
+from tests import postgres
 
 
 class Store(Protocol):
@@ -65,3 +67,22 @@ class SqliteStore:
     async def close(self) -> None:
         await self.spool.close()
         shutil.rmtree(self._folder)
+
+
+class PostgresStore:
+    """A crash cuts the connections; the node, its lease and its claims stay, and the next life has the same name."""
+
+    def __init__(self) -> None:
+        self._dsn = postgres.borrow()
+        self._living = PostgresSpool(self._dsn, node="model")
+        self.spool: Spool = self._living
+
+    async def crash(self, *, now: float) -> int:
+        self._living.abandon()
+        self._living = PostgresSpool(self._dsn, node="model")
+        self.spool = self._living
+        return await self._living.open(now=now)
+
+    async def close(self) -> None:
+        await self._living.close()
+        postgres.give_back()

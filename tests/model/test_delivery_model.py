@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from dispatcher.model.state import State
+from tests import postgres
 from tests.model.machine import DeliveryMachine
-from tests.model.store import MemoryStore, SqliteStore, Store
+from tests.model.store import MemoryStore, PostgresStore, SqliteStore, Store
 
 
 class OnMemory(DeliveryMachine):
@@ -21,7 +22,21 @@ class OnSqlite(DeliveryMachine):
         return SqliteStore()
 
 
-ADAPTERS = pytest.mark.parametrize("machine", [OnMemory, OnSqlite], ids=["memory", "sqlite"])
+class OnPostgres(DeliveryMachine):
+    def make_store(self) -> Store:
+        return PostgresStore()
+
+
+ADAPTERS = pytest.mark.parametrize(
+    "machine",
+    [
+        OnMemory,
+        OnSqlite,
+        pytest.param(OnPostgres, marks=pytest.mark.skipif(bool(postgres.MISSING), reason=postgres.MISSING)),
+    ],
+    ids=["memory", "sqlite", "postgres"],
+)
+EXAMPLES: dict[type[DeliveryMachine], int] = {OnMemory: 400, OnSqlite: 60, OnPostgres: 25}
 
 
 @pytest.mark.slow
@@ -29,7 +44,7 @@ ADAPTERS = pytest.mark.parametrize("machine", [OnMemory, OnSqlite], ids=["memory
 def test_no_order_of_events_loses_a_job_or_sends_a_key_twice_at_once(machine: type[DeliveryMachine]) -> None:
     """Nothing accepted is lost, no key goes out while a request with it may be at work, versions stay in order."""
     plan = settings(
-        max_examples=400 if machine is OnMemory else 60,
+        max_examples=EXAMPLES[machine],
         stateful_step_count=50,
         deadline=None,
         derandomize=True,
