@@ -78,6 +78,7 @@ class Campaign:
 
     Args:
         folder: for spool and files; its own.
+        spool: the setting; "": a file in the folder.
         kind: "submit", the command on a file that grows from process to process, or "embed", a program that never
             submits a job a second time.
         deaths: where the next process dies.
@@ -85,8 +86,9 @@ class Campaign:
         seed: of jobs and faults.
     """
 
-    def __init__(self, folder: Path, *, kind: str, deaths: Deaths, lives: int, seed: int) -> None:
+    def __init__(self, folder: Path, *, kind: str, deaths: Deaths, lives: int, seed: int, spool: str = "") -> None:
         self.folder = folder
+        self.spool = spool or str(folder / "spool.db")
         self.kind = kind
         self.deaths = deaths
         self.lives = lives
@@ -155,7 +157,7 @@ class Campaign:
     ) -> tuple[int, bytes, bytes]:
         file = self.folder / "jobs.jsonl"
         file.write_bytes(b"".join(orjson.dumps(job, option=orjson.OPT_APPEND_NEWLINE) for job in self.jobs[:last]))
-        settings = {"api_key": "right", "base_url": url, "spool": str(self.folder / "spool.db"), **SETTINGS, **extra}
+        settings = {"api_key": "right", "base_url": url, "spool": self.spool, "node": "crash", **SETTINGS, **extra}
         own = {name: value for name, value in os.environ.items() if not name.startswith("DISPATCHER_")}
         how = ["submit", str(file)] if self.kind == "submit" else ["embed", str(file), str(first), str(last)]
         process = await asyncio.create_subprocess_exec(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import postgres
+
 CI_KILLS = 64
+CI_KILLS_POSTGRES = 30
 SECONDS_PER_KILL = 5
 
 
@@ -42,3 +46,10 @@ def seed(request: pytest.FixtureRequest, long_run: bool) -> int:
     if given is not None:
         return int(given)
     return random.SystemRandom().randrange(1 << 20) if long_run else 1
+
+
+@pytest.fixture
+def databases() -> Iterator[Callable[[], str]]:
+    """Empty databases, one at each call."""
+    yield postgres.borrow
+    postgres.give_back()
