@@ -106,6 +106,23 @@ class Families(Collector):
         yield self._fleet("fleet_max_age_seconds", "Age at which it is unusable.", lambda fleet: fleet.max_age_s)
         yield self._fleet("fleet_usable", "0 while the fallback decides instead.", lambda fleet: fleet.usable)
         yield self._fleet("fleet_members", "Members that it knows.", lambda fleet: fleet.members)
+        yield self._counters(
+            "fleet_reads",
+            "Readings on the schedule, by what was read.",
+            "kind",
+            lambda one: one.fleet.reads if one.fleet else {},
+        )
+        yield self._counters(
+            "hook_events",
+            "Events of jobs that webhooks told, by what became of them.",
+            "outcome",
+            lambda one: one.fleet.events if one.fleet else {},
+        )
+        yield self._counter(
+            "jobs_reassigned",
+            "Jobs that got another member.",
+            lambda one: one.fleet.reassigned if one.fleet else 0,
+        )
 
     def _fleet(self, name: str, text: str, value: Callable[[FleetSample], float]) -> Metric:
         return self._gauge(name, text, lambda one: value(one.fleet) if one.fleet else None)

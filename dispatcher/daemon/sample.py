@@ -9,6 +9,7 @@ from dispatcher.model.histogram import Histogram
 from dispatcher.model.state import State
 from dispatcher.pipeline import Dispatcher, PipelineStatus
 from dispatcher.pipeline.assigner import AssignTally
+from dispatcher.pipeline.fleet_sync import SyncTally
 from dispatcher.pipeline.send_tally import SendTally
 
 UNSETTLED = tuple(state for state in State if not state.settled)
@@ -22,6 +23,9 @@ class FleetSample(msgspec.Struct, frozen=True, kw_only=True):
         max_age_s: older than that it is unusable.
         usable: False when the fallback decides for want of it.
         members: how many there are.
+        reads: readings that came through, of `members` and of a day's `routes`, and those that `failed`.
+        events: webhooks' events of jobs, by what became of them: `applied`, `stale`, `dropped`.
+        reassigned: jobs that got another member because theirs rejected them or left.
         tests: exact fit tests of each decision.
     """
 
@@ -29,6 +33,9 @@ class FleetSample(msgspec.Struct, frozen=True, kw_only=True):
     max_age_s: float
     usable: bool
     members: int
+    reads: dict[str, int]
+    events: dict[str, int]
+    reassigned: int
     tests: Histogram
 
 
@@ -83,7 +90,14 @@ async def sample(dispatcher: Dispatcher, *, problem: str) -> Sample:
             max_age_s=settings.max_fleet_age_s,
             usable=not fleet.problem,
             members=len(fleet.engine.members) if fleet.engine else 0,
+            reads=_reads(pipeline.sync.tally),
+            events={what: pipeline.events.tally[what] for what in ("applied", "stale", "dropped")},
+            reassigned=pipeline.reassigner.moved,
             tests=fleet.tests,
         ),
         ready=not problem,
     )
+
+
+def _reads(tally: SyncTally) -> dict[str, int]:
+    return {"members": tally.members, "routes": tally.days, "failed": tally.failures}
