@@ -3,8 +3,11 @@
     python -m benchmarks.ingest --json
 
 The daemon, the handler, the load and the sandbox are processes of their own. Each request says `Prefer: respond-async`,
-so it is answered after the durable commit. "away": Hellotracks cannot be reached, so nothing but taking in is measured;
-"delivering": what is taken in is sent on to a sandbox in the same seconds, on the same cores.
+so it is answered after the durable commit. "away": Hellotracks cannot be reached, so nothing but taking in is
+measured; "delivering": what is taken in is sent on to a sandbox in the same seconds, on the same cores; "10 000
+members": that with the engine and a fleet of that size, without and with a page open. What an open page does (it
+follows the stream of events and fetches the map when a new one is told) is done by a process of its own; a browser's
+drawing is not measured.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import orjson
 from aiohttp import web
 
@@ -32,6 +36,11 @@ SECONDS = 8.0
 QUICK_SECONDS = 1.0
 WARM_UP_S = 1.0
 AWAY = "http://127.0.0.1:9"
+MEMBERS = 10_000
+PAGE_TURNS = "01101001"
+"""Stretches of load without (0) and with (1) the page, in an order that is fair to both where something grows."""
+MAP_S = 3.0
+"""A page does not ask for a map more often."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -183,10 +192,10 @@ def served(command: list[str], **environment: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def daemon(base_url: str) -> Iterator[str]:
-    """A daemon with a fresh spool, without the engine, which decides only after the acknowledgement."""
+def daemon(base_url: str, policy: str = "none") -> Iterator[str]:
+    """A daemon with a fresh spool; by default without the engine, which decides only after the acknowledgement."""
     with tempfile.TemporaryDirectory() as folder:
-        flags = ["--listen", "127.0.0.1:0", "--base-url", base_url, "--spool", f"{folder}/spool.db", "--policy", "none"]
+        flags = ["--listen", "127.0.0.1:0", "--base-url", base_url, "--spool", f"{folder}/spool.db", "--policy", policy]
         with served(["dispatcher", "run", *flags], DISPATCHER_API_KEY="bench") as url:
             yield url
 
@@ -196,6 +205,41 @@ def measure(url: str, jobs: int, seconds: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.ingest", "--load", url, str(jobs), str(seconds)]
     row: dict[str, Any] = orjson.loads(subprocess.check_output(command, cwd=ROOT))
     return row
+
+
+async def watch_page(url: str) -> None:
+    """What a page with the map in view asks for, until the process is ended; prints a line for each map."""
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session,
+        session.get(f"{url}/page/events") as events,
+    ):
+        asked, version = 0.0, None
+        async for line in events.content:
+            if not line.startswith(b"data: "):
+                continue
+            told = orjson.loads(line[6:])["fleet"]["map"]
+            now = time.monotonic()
+            if told == version or now - asked < MAP_S:
+                continue
+            asked, version = now, told
+            async with session.get(f"{url}/page/map") as reply:
+                members = len(orjson.loads(await reply.read())["member_states"])
+            print(f"page ready at {members} members", flush=True)
+
+
+def with_a_page(seconds: float) -> dict[str, float]:
+    """Requests a second without and with the page open, medians of the stretches; one daemon, one fleet."""
+    rates: dict[str, list[float]] = {"0": [], "1": []}
+    with sandbox("--fleet-size", str(MEMBERS)) as behind, daemon(behind, "nearest") as url:
+        measure(url, 1, seconds)  # reads the fleet and builds the engine
+        for turn in PAGE_TURNS:
+            with contextlib.ExitStack() as page:
+                if turn == "1":
+                    seen = page.enter_context(served(["benchmarks.ingest", "--watch-page", url]))
+                    if seen != f"{MEMBERS} members":
+                        raise RuntimeError(f"the map shows {seen}")
+                rates[turn].append(measure(url, 1, seconds)["requests_per_s"])
+    return {turn: median(found) for turn, found in rates.items()}
 
 
 def one_run(seconds: float) -> dict[str, dict[str, Any]]:
@@ -214,6 +258,7 @@ def one_run(seconds: float) -> dict[str, dict[str, Any]]:
 def main() -> None:
     parser = arguments("Taking jobs in over HTTP.")
     parser.add_argument("--load", nargs=3, metavar=("URL", "JOBS", "SECONDS"), help="for the benchmark's own use")
+    parser.add_argument("--watch-page", metavar="URL", help="for the benchmark's own use")
     parser.add_argument("--serve-nothing", action="store_true", help="for the benchmark's own use")
     options = parser.parse_args()
     if options.load:
@@ -223,6 +268,9 @@ def main() -> None:
         return
     if options.serve_nothing:
         asyncio.run(serve_nothing())
+        return
+    if options.watch_page:
+        asyncio.run(watch_page(options.watch_page))
         return
     runs = [one_run(QUICK_SECONDS if options.quick else SECONDS) for _ in range(options.runs)]
     rows = [
@@ -236,6 +284,12 @@ def main() -> None:
         for name, rate in rates.items()
         if name.startswith(f"daemon, {jobs} ")
     }
+    page = with_a_page(QUICK_SECONDS if options.quick else SECONDS / 2)
+    for turn, name in (("0", "without a page"), ("1", "with a page open")):
+        rows.append(
+            {"row": f"daemon, 1 a request, delivering, {MEMBERS} members, {name}", "requests_per_s": page[turn]}
+        )
+    ratios["with a page open / without"] = page["1"] / page["0"]
     report("ingest", rows, ratios, as_json=options.json)
 
 
