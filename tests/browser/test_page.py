@@ -229,3 +229,25 @@ def test_after_the_daemon_was_away_the_page_goes_on_with_all_that_is_known(tmp_p
                 page.until("document.querySelector('.flow.wide [href$=confirmed] .count').textContent === '1'")
         finally:
             page.driver.quit()
+
+
+def test_one_of_several_accounts_is_chosen_and_stays_chosen(tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text('[accounts.acme]\naccept_key = "client-acme"\n[accounts.beta]\naccept_key = "client-beta"\n')
+    with company(tmp_path) as url, daemon_process(tmp_path, url, "--config", str(file)) as daemon:
+        daemon.keys["API-Key"] = "client-beta"
+        place(daemon, "OF-BETA")
+        with browser(daemon.url) as page:
+            page.open("accounts")
+            page.until("document.querySelectorAll('tbody tr').length === 2")
+            page.until("document.querySelector('[data-account=beta]')").click()
+            page.until("document.querySelector('[data-account=beta]')?.getAttribute('aria-pressed') === 'true'")
+            page.go("jobs")
+            page.until("document.querySelector('main').innerText.includes('OF-BETA')")
+            page.driver.refresh()
+            page.until("document.querySelector('main').innerText.includes('OF-BETA')")
+            assert page.ask("document.getElementById('account').value") == "beta"
+            page.driver.execute_script(
+                "const it = document.getElementById('account');it.value = 'acme'; it.dispatchEvent(new Event('change'))"
+            )
+            page.until("document.querySelector('main').innerText.includes('No job is like that')")

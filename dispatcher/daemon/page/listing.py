@@ -48,10 +48,10 @@ async def listed(dispatcher: Dispatcher, chosen: Filter, *, before: int | None, 
     """
     if dispatcher.settings.spool in MEMORY:
         return await _in_memory(dispatcher, chosen, before=before or LAST_SEQ, limit=limit)
-    return await asyncio.to_thread(_in_file, dispatcher, chosen, before, limit, time.monotonic)
+    return await asyncio.to_thread(_stored, dispatcher, chosen, before, limit, time.monotonic)
 
 
-def _in_file(
+def _stored(
     dispatcher: Dispatcher, chosen: Filter, before: int | None, limit: int, clock: Callable[[], float]
 ) -> Listed:
     """In a thread, on a connection of its own: whoever delivers does not wait for it."""
