@@ -84,7 +84,7 @@ def give_back() -> None:
 def _drop(dsn: str) -> None:
     if os.environ.get(VARIABLE):  # the other server goes as a whole
         name = urlsplit(dsn).path.removeprefix("/")
-        aside(execute(admin_dsn(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        asyncio.run(execute(admin_dsn(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
 def within(dsn: str, database: str) -> str:

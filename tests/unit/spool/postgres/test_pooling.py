@@ -34,7 +34,7 @@ async def test_nothing_stays_in_a_session(node: Opened, at_once: int) -> None:
 
 async def test_the_address_may_ask_for_prepared_statements(node: Opened, dsn: str) -> None:
     """Where the pool, or none, allows it."""
-    spool = await node("one", url=f"{dsn}&prepared=on")
+    spool = await node("one", url=f"{dsn}{'&' if '?' in dsn else '?'}prepared=on")
     await spool.accept("acme", jobs("ab"), now=1.0)
     assert [one.key for one in await spool.claim("acme", limit=9, now=2.0)] == ["a", "b"]
     async with spool._links[0].use() as session:
