@@ -233,7 +233,8 @@ def test_after_the_daemon_was_away_the_page_goes_on_with_all_that_is_known(tmp_p
 
 def test_one_of_several_accounts_is_chosen_and_stays_chosen(tmp_path: Path) -> None:
     file = tmp_path / "two.toml"
-    file.write_text('[accounts.acme]\naccept_key = "client-acme"\n[accounts.beta]\naccept_key = "client-beta"\n')
+    table = '[accounts.{0}]\napi_key = "{0}-key"\naccept_key = "client-{0}"\n'
+    file.write_text(table.format("acme") + table.format("beta"))
     with company(tmp_path) as url, daemon_process(tmp_path, url, "--config", str(file)) as daemon:
         daemon.keys["API-Key"] = "client-beta"
         place(daemon, "OF-BETA")

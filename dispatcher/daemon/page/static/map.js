@@ -46,6 +46,7 @@ export function open(root, app, parts, params) {
   let closed = false;
   let library;
   let fitted = false;
+  let listed = "";
 
   for (const [name, hue, word] of [...LAYERS.map(([state, said]) => [state, state, said]), ...JOBS]) {
     numbers[name] = h("b", {}, NONE);
@@ -117,6 +118,9 @@ export function open(root, app, parts, params) {
     });
     found.sort((a, b) => data.stops[b] - data.stops[a] || a - b);
     const rows = found.slice(0, LISTED);
+    const told = JSON.stringify([many, rows.map((at) => [data.people[at], data.member_states[at], data.stops[at]])]);
+    if (told === listed && members.childElementCount) return; // a click must not miss for nothing
+    listed = told;
     const focused = document.activeElement?.dataset?.worker;
     replace(
       members,
