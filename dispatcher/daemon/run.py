@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable
 
+from dispatcher.daemon.heap import Heap
 from dispatcher.daemon.notify import Notifier
 from dispatcher.daemon.reload import Reloading
 from dispatcher.daemon.server import Daemon
@@ -54,6 +55,7 @@ async def _serve(
         loops = [
             asyncio.create_task(Watchdog(notifier, daemon.desks).run(), name="watchdog"),
             asyncio.create_task(reloading.run(), name="reload"),
+            asyncio.create_task(Heap(daemon.desks).run(), name="heap"),
         ]
         await stop.wait()
         notifier.stopping()
