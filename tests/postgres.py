@@ -12,7 +12,9 @@ import atexit
 import importlib
 import importlib.util
 import os
+import subprocess
 import tempfile
+import time
 import uuid
 import warnings
 from collections.abc import Coroutine
@@ -85,6 +87,24 @@ def _drop(dsn: str) -> None:
     if os.environ.get(VARIABLE):  # the other server goes as a whole
         name = urlsplit(dsn).path.removeprefix("/")
         asyncio.run(execute(admin_dsn(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+
+def restart(*, away_s: float = 0.0) -> None:
+    """Kill the server of the package at once, without a checkpoint, and start it again after a while."""
+    server = carried_server()
+    options = {"user": server.system_user} if server.system_user else {}
+    control, log = str(server.bin_path / "pg_ctl"), str(server.pgdata / "log")
+    stop, start = ("-m", "immediate", "stop"), ("-o", f'-h "" -k {server.pgdata}', "-l", log, "start")
+    for arguments in (stop, start):
+        subprocess.run(
+            [control, "-w", "-D", str(server.pgdata), *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            **options,
+        )
+        if arguments is stop:
+            time.sleep(away_s)
 
 
 def within(dsn: str, database: str) -> str:

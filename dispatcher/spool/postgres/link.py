@@ -22,7 +22,10 @@ STATEMENT_TIMEOUT_S = 60.0
 """A statement that takes longer has met a network that swallows packets; the connection is given up."""
 STATEMENT_CACHE = 200
 SWITCHES = ("prepared", "listen")
+OURS = (*SWITCHES, "lease_s")
 """Parts of the address that are ours; the others are PostgreSQL's."""
+LEASE_S = 15.0
+LONGEST_LEASE_S = 3600.0
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -55,19 +58,21 @@ class Address:
         prepared: statements may stay prepared from one transaction to the next: cheaper, and impossible behind a
             PgBouncer in transaction mode that does not know of them (`max_prepared_statements = 0`).
         listen: a connection of its own may wait for hints: impossible behind PgBouncer in transaction mode.
+        lease_s: how long a node may be silent before it is taken for dead, in seconds.
     """
 
     dsn: str
     prepared: bool = False
     listen: bool = True
+    lease_s: float = LEASE_S
 
     @classmethod
     def read(cls, url: str) -> Address:
         """From the setting `spool`, such as `postgresql://user@host/db?prepared=on&listen=off`.
 
         Raises:
-            ConfigError: one of our own switches is neither on nor off, or the address carries a password: settings are
-                shown, passwords are not.
+            ConfigError: one of our own parts has a value that cannot be used, or the address carries a password:
+                settings are shown, passwords are not.
         """
         parts = urlsplit(url)
         pairs = parse_qsl(parts.query, keep_blank_values=True)
@@ -76,15 +81,16 @@ class Address:
                 "spool: the address carries a password, and would be shown with it; "
                 "put the password into the environment (PGPASSWORD) or a file (PGPASSFILE, ~/.pgpass)"
             )
-        ours = {name: value for name, value in pairs if name in SWITCHES}
-        for name, value in ours.items():
-            if value not in {"on", "off"}:
-                raise ConfigError(f"spool: {name}={value}: expected on or off")
-        query = urlencode([pair for pair in pairs if pair[0] not in SWITCHES], safe="/")
+        ours = {name: value for name, value in pairs if name in OURS}
+        for name in SWITCHES:
+            if ours.get(name, "on") not in {"on", "off"}:
+                raise ConfigError(f"spool: {name}={ours[name]}: expected on or off")
+        query = urlencode([pair for pair in pairs if pair[0] not in OURS], safe="/")
         return cls(
             dsn=urlunsplit(parts._replace(query=query)),
             prepared=ours.get("prepared", "off") == "on",
             listen=ours.get("listen", "on") == "on",
+            lease_s=_lease_s(ours.get("lease_s", str(LEASE_S))),
         )
 
     def __str__(self) -> str:
@@ -164,6 +170,16 @@ class Link:
                     await connection.close(timeout=CONNECT_TIMEOUT_S)
                 except LOST:
                     connection.terminate()
+
+
+def _lease_s(text: str) -> float:
+    try:
+        lease_s = float(text)
+    except ValueError:
+        lease_s = 0.0
+    if not 0.1 <= lease_s <= LONGEST_LEASE_S:
+        raise ConfigError(f"spool: lease_s={text}: expected seconds from 0.1 to {LONGEST_LEASE_S:.0f}")
+    return lease_s
 
 
 def _words(error: BaseException) -> str:

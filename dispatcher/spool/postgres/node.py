@@ -19,14 +19,13 @@ from dispatcher.errors import SpoolUnusable
 from dispatcher.model.state import State
 from dispatcher.spool.encoding import CODE
 from dispatcher.spool.postgres.group import Group
+from dispatcher.spool.postgres.link import LEASE_S
 from dispatcher.spool.postgres.schema import VERSION
 from dispatcher.spool.postgres.statements import SQL
 
 if TYPE_CHECKING:
     from dispatcher.spool.postgres.link import Connection
 
-LEASE_S = 15.0
-"""A process that has not written for so long is taken for dead."""
 BEATS_PER_LEASE = 3
 NOT_YET_S = 3e8
 """Ten years: no lease ran out that long ago, but that of a node that has left is from 1970."""
@@ -44,7 +43,7 @@ class Node:
     Args:
         name: of the node, the same after every restart; then what its last life has held is taken over at once. "": a
             name that nobody else has; then that waits until the lease has run out.
-        lease_s: see LEASE_S.
+        lease_s: a process that has not written for so long is taken for dead, in seconds.
 
     Attributes:
         id: fencing number, 0 before `join`.

@@ -26,7 +26,7 @@ from dispatcher.spool.postgres import care, copying, outbox, reading, schema
 from dispatcher.spool.postgres.claiming import Claimer
 from dispatcher.spool.postgres.hints import Listener
 from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
-from dispatcher.spool.postgres.node import BEATS_PER_LEASE, LEASE_S, Node
+from dispatcher.spool.postgres.node import BEATS_PER_LEASE, Node
 from dispatcher.spool.postgres.statements import SQL
 from dispatcher.spool.postgres.writer import Accepting, Applying, Operation, Tending, Writer
 from dispatcher.spool.room import RowLimits
@@ -58,7 +58,7 @@ class PostgresSpool:
         node: name of this process, the same after every restart and nobody else's. Then what its last life has left is
             taken over at once, otherwise when the lease has run out.
         max_rows: most unsettled rows of an account before `accept` raises SpoolFull, 0 for no limit.
-        lease_s: how long the process may be silent, in seconds.
+        lease_s: how long the process may be silent, in seconds; without it the address says.
         clock: Unix time in seconds, for rows that other processes have left. Leases go by the database's clock.
     """
 
@@ -68,11 +68,11 @@ class PostgresSpool:
         *,
         node: str = "",
         max_rows: int = 0,
-        lease_s: float = LEASE_S,
+        lease_s: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.address = Address.read(url)
-        self.node = Node(node, lease_s=lease_s)
+        self.node = Node(node, lease_s=lease_s or self.address.lease_s)
         self.commits = Histogram(COMMIT_BUCKETS_S)
         """seconds that commits took"""
         self._limits = RowLimits(max_rows)

@@ -41,6 +41,7 @@ def test_without_the_extra_the_setting_says_what_to_install(monkeypatch: pytest.
     ("setting", "words"),
     [
         ("postgresql://user@host/db?prepared=maybe", "prepared=maybe: expected on or off"),
+        ("postgresql://user@host/db?lease_s=0", "lease_s=0: expected seconds from 0.1 to 3600"),
         ("postgresql://user:secret@host/db", "carries a password"),
         ("postgresql://user@host/db?password=secret", "carries a password"),
         ("redis://host", "unknown kind of spool redis://"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from collections.abc import AsyncIterator
 
 import pytest
@@ -147,7 +146,7 @@ async def test_what_was_acknowledged_survives_a_crash_of_the_database(node: Open
     callers = [asyncio.create_task(load(name)) for name in "abcd"]
     await asyncio.sleep(0.5)
     held = [one.seq for one in await spool.claim("acme", limit=5, now=2.0)]
-    await asyncio.to_thread(restart)
+    await asyncio.to_thread(postgres.restart)
     before = len(acknowledged)
     async with asyncio.timeout(20):
         while len(acknowledged) < before + 50:  # noqa: ASYNC110 - a test looks now and then
@@ -158,18 +157,3 @@ async def test_what_was_acknowledged_survives_a_crash_of_the_database(node: Open
     assert len(held) == 5
     assert stored.issuperset(acknowledged)
     assert sum((await spool.counts("acme")).values()) == len(stored)
-
-
-def restart() -> None:
-    """Kill the server at once and start it again."""
-    server = postgres.carried_server()
-    options = {"user": server.system_user} if server.system_user else {}
-    control, log = str(server.bin_path / "pg_ctl"), str(server.pgdata / "log")
-    for arguments in (("-m", "immediate", "stop"), ("-o", f'-h "" -k {server.pgdata}', "-l", log, "start")):
-        subprocess.run(
-            [control, "-w", "-D", str(server.pgdata), *arguments],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            timeout=60,
-            **options,
-        )
