@@ -43,9 +43,10 @@ class Families(Collector):
         yield build
         yield GaugeMetricFamily(PREFIX + "http_connections", "Open connections of clients.", value=now.connections)
         yield _alone("event_loop_lag_seconds", "How late the event loop came round.", now.lag)
-        if now.commits is None or now.free_bytes is None:
+        if now.commits is not None:
+            yield _alone("spool_commit_seconds", "Commits of the spool, the wait for the disk included.", now.commits)
+        if now.free_bytes is None:
             return
-        yield _alone("spool_commit_seconds", "Commits of the spool, the wait for the disk included.", now.commits)
         sizes = GaugeMetricFamily(PREFIX + "spool_bytes", "Size of the spool's file and of its log.", labels=["file"])
         for file, size in now.spool_bytes.items():
             sizes.add_metric([file], size)

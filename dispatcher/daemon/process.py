@@ -20,7 +20,7 @@ class ProcessSample(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         connections: open ones of clients.
         lag: how late the event loop came round, in seconds.
-        commits: seconds that the spool's commits took, None for a spool without a file.
+        commits: seconds that the spool's commits took, None for a spool in memory.
         spool_bytes: size of the spool's file and of the log beside it; empty for one without a file.
         free_bytes: left on the spool's disk, None for a spool without a file.
         min_free_bytes: below that new jobs are refused.

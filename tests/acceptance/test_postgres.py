@@ -18,6 +18,7 @@ from dispatcher.sandbox import Sandbox, SandboxSettings, generated_jobs
 from dispatcher.settings import load_settings
 from tests import postgres
 from tests.acceptance.command import COMMAND, Ended, environment, run, sandbox_process, write_lines
+from tests.acceptance.serving import daemon_process, job
 
 DAY = 20310106
 PLAIN = ("--policy", "none")
@@ -122,6 +123,21 @@ def test_a_file_is_copied_into_the_database_and_delivery_goes_on_there(tmp_path:
         assert (ended.status, ended.document["confirmed"]) == (0, 50), ended.err
     refused = run("spool", "copy", "--to", "elsewhere.db", cwd=tmp_path)
     assert (refused.status, "expected postgresql://" in refused.err) == (2, True)
+
+
+def test_a_daemon_on_the_database_is_ready_measured_and_looked_at_like_any_other(tmp_path: Path, dsn: str) -> None:
+    with (
+        sandbox_process() as url,
+        daemon_process(tmp_path, url, "--spool", dsn, "--node", "north") as served,
+    ):
+        assert served.get("/readyz").document["status"] == "ready"
+        assert len(served.create(job("a"), job("b")).document["jobs"]) == 2
+        assert served.get("/jobs/a").document["state"] == "confirmed"
+        assert [row["key"] for row in served.get("/page/jobs").document["jobs"]] == ["b", "a"]
+        assert "_commit_seconds_count" in served.get("/metrics").body.decode()
+        served.process.terminate()
+        assert served.process.wait(timeout=20) == 0
+        assert "north" not in run("spool", "stats", cwd=tmp_path, DISPATCHER_SPOOL=dsn).out.replace(str(tmp_path), "")
 
 
 def states(dsn: str) -> dict[int, int]:
