@@ -207,9 +207,10 @@ ON CONFLICT (node, account, state) DO UPDATE SET rows = t.rows + excluded.rows;
 DELETE FROM dispatcher.nodes WHERE ended_at < clock_timestamp() - make_interval(secs => $1::double precision);
 
 -- name: all_nodes
+-- Those that neither were ended nor have left.
 SELECT id, name, host, pid, knows_version, extract(epoch FROM clock_timestamp() - started_at)::double precision,
     extract(epoch FROM deadline - clock_timestamp())::double precision
-FROM dispatcher.nodes WHERE ended_at IS NULL ORDER BY name;
+FROM dispatcher.nodes WHERE ended_at IS NULL AND deadline > 'epoch' ORDER BY name;
 
 -- name: all_accounts
 SELECT id, name FROM dispatcher.accounts ORDER BY id;
