@@ -252,3 +252,19 @@ def test_one_of_several_accounts_is_chosen_and_stays_chosen(tmp_path: Path) -> N
                 "const it = document.getElementById('account');it.value = 'acme'; it.dispatchEvent(new Event('change'))"
             )
             page.until("document.querySelector('main').innerText.includes('No job is like that')")
+
+
+def test_without_plotly_the_numbers_are_there_as_tables(tmp_path: Path) -> None:
+    """A `find_spec` that knows no plotly stands for an installation without it."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *more: None if name == 'plotly' else find(name, *more)\n"
+    )
+    with served(tmp_path, PYTHONPATH=str(tmp_path)) as daemon, browser(daemon.url) as page:
+        page.open()
+        page.until("document.querySelectorAll('details[open] tbody tr').length >= 4")
+        assert page.text("main").count("needs the Python package plotly") == 4
+        page.go("map")
+        page.until("document.querySelectorAll('.members tbody tr').length === 4")
+        page.until("document.querySelector('.map').innerText.includes('needs the Python package plotly')")

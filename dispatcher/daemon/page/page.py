@@ -119,12 +119,18 @@ class Page:
 
     async def _run(self) -> None:
         while True:
-            self._keep_boards()
-            await asyncio.gather(*(self._sample(board) for board in self._boards.values()))
-            lines = self._lines()
-            for board in self._boards.values():
-                board.publish(lines)
+            try:
+                await self._tick()
+            except Exception as error:  # noqa: BLE001 - an account that is just being closed; the next second is another
+                _log.warning("the page missed a second: %r", error)
             await asyncio.sleep(TICK_S)
+
+    async def _tick(self) -> None:
+        self._keep_boards()
+        await asyncio.gather(*(self._sample(board) for board in self._boards.values()))
+        lines = self._lines()
+        for board in self._boards.values():
+            board.publish(lines)
 
     def _keep_boards(self) -> None:
         """A board for each account there is, and none for what is gone."""

@@ -24,7 +24,9 @@ export function chart({ title, about, series, unit = "", show, stacked = false }
     if (library === undefined) {
       library = await plotly();
       if (!library) {
-        place.hidden = true;
+        replace(place, h("p", { class: "empty" }, "Drawing needs the Python package plotly. The numbers are below."));
+        place.classList.remove("chart");
+        place.removeAttribute("role");
         details.open = true;
       }
       if (closed) return;

@@ -54,7 +54,7 @@ export function table({ caption, columns, rows, mark = () => "" }) {
     h("tbody", {}, rows.map((row) => h("tr", { class: mark(row) || null }, columns.map((column) => {
       const content = column.cell(row);
       const none = content === "" || content === null || content === undefined;
-      return h("td", { class: column.number ? "number" : null, data: { name: column.title ?? column.name, ...(none ? { none: "" } : {}) } }, content);
+      return h("td", { class: column.number ? "number" : null, data: { name: column.title ?? column.name, ...(none ? { none: "" } : {}) } }, Array.isArray(content) ? h("div", {}, content) : content);
     })))),
   );
 }

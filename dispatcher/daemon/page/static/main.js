@@ -22,6 +22,7 @@ const TABS = [
 ];
 const SPEAK_MS = 15000;
 const ACCOUNT = "dispatcher-account";
+const HIDDEN_MS = 10000;
 
 const $ = (id) => document.getElementById(id);
 const main = $("content");
@@ -167,6 +168,16 @@ function themeButton() {
   label();
 }
 
+/** Nobody looks at a hidden tab: its stream ends, for a browser has only a few connections to one host. */
+function restWhileHidden() {
+  let timer = 0;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => stream.close(), HIDDEN_MS);
+    else if (app.account && !stream.source) stream.open(app.account);
+  });
+}
+
 async function start() {
   themeButton();
   nav(null);
@@ -195,6 +206,7 @@ async function start() {
   const names = app.settings.accounts;
   pick(names);
   choose(names.includes(kept) ? kept : names[0]);
+  restWhileHidden();
   addEventListener("hashchange", () => show({ focus: true }));
 }
 
