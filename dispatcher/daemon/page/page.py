@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from dispatcher.daemon.desk import Desk
+from dispatcher.daemon.page.acting import keys_in, replay, withdraw
 from dispatcher.daemon.page.assets import PATH, Assets
 from dispatcher.daemon.page.board import Board
 from dispatcher.daemon.page.entry import OFF, Entry, read_document
@@ -22,7 +23,6 @@ from dispatcher.daemon.page.listing import listed
 from dispatcher.daemon.page.sheet import line, sheet
 from dispatcher.daemon.reply import Refusal, json_reply
 from dispatcher.model.state import State
-from dispatcher.pipeline.by_hand import FAILED
 from dispatcher.pipeline.fleet_map import route_view
 from dispatcher.settings import Settings
 from dispatcher.spool import Filter
@@ -32,7 +32,6 @@ _log = logging.getLogger("dispatcher.daemon")
 TICK_S = 1.0
 """Between two samples, and between two events."""
 MOST_ROWS = 200
-MOST_KEYS = 1000
 ROUTES = (
     "/",
     "/page/settings",
@@ -83,7 +82,7 @@ class Page:
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """What the page answers."""
-        read, act = partial(self._read), partial(self._act)
+        read, act = self._read, self._act
         return [
             web.get("/", self._shell),
             web.get(f"{PATH}/{{digest}}/{{name}}", self._assets.answer),
@@ -267,30 +266,13 @@ class Page:
     # -- acting -------------------------------------------------------------------------------------------------------
 
     async def _replay(self, request: web.Request) -> web.Response:
-        """`{"keys": […]}`: rejected and dead jobs begin anew."""
-        dispatcher = self._board(request).desk.dispatcher
-        rows = []
-        for key in await self._keys(request):
-            row = await dispatcher.receipt(key)
-            if row is not None and row.state in FAILED:
-                rows.append(row)
-        begun = await dispatcher.care.replay(rows)
-        _log.info("%d jobs of %s are replayed from the page", len(begun), dispatcher.account)
-        return json_reply({"status": 0, "replayed": [row.key for row in begun]})
+        return json_reply(await replay(self._board(request).desk.dispatcher, await self._keys(request)))
 
     async def _withdraw(self, request: web.Request) -> web.Response:
-        """`{"keys": […]}`: jobs that were not sent never will be."""
-        dispatcher = self._board(request).desk.dispatcher
-        withdrawn = [key for key in await self._keys(request) if (await dispatcher.care.delete(key)).withdrawn]
-        _log.info("%d jobs of %s are withdrawn from the page", len(withdrawn), dispatcher.account)
-        return json_reply({"status": 0, "withdrawn": withdrawn})
+        return json_reply(await withdraw(self._board(request).desk.dispatcher, await self._keys(request)))
 
     async def _keys(self, request: web.Request) -> list[str]:
-        document = await read_document(request, timeout_s=self._settings.body_timeout_s)
-        keys = document.get("keys")
-        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(keys) > MOST_KEYS:
-            raise Refusal(400, f"keys: must be a list of at most {MOST_KEYS} texts")
-        return list(dict.fromkeys(keys))
+        return keys_in(await read_document(request, timeout_s=self._settings.body_timeout_s))
 
 
 def _sent(request: web.Request, built: Built, kept: str) -> web.Response:

@@ -13,9 +13,11 @@ import aiohttp
 import orjson
 import pytest
 
+from dispatcher.daemon import Daemon
 from dispatcher.daemon.page import feed as feeds
 from dispatcher.daemon.page.feed import Feed, Reader, event
-from tests.unit.daemon.page.daemons import job, visited
+from dispatcher.sandbox import Sandbox, SandboxSettings
+from tests.unit.daemon.page.daemons import Visitor, job, settings, visited
 
 
 async def next_event(reply: aiohttp.ClientResponse) -> tuple[str, Any]:
@@ -47,6 +49,22 @@ async def test_a_stream_begins_with_all_that_is_known_and_goes_on_second_by_seco
     assert "history" not in ticks[0][1]
     assert later["history"]["at"][: len(first["history"]["at"])] == first["history"]["at"]
     assert [line["name"] for line in first["accounts"]] == ["default"]
+
+
+async def test_429s_are_counted_in_the_second_they_come_in(tmp_path: Path) -> None:
+    async with (
+        Sandbox(SandboxSettings(fleet_size=0, limits="2/s")) as sandbox,
+        Daemon(settings(tmp_path, sandbox.url, max_batch_jobs=1)) as daemon,
+        aiohttp.ClientSession() as http,
+    ):
+        visitor = Visitor(http, daemon.url)
+        await visitor.create(*(job(f"K{n}") for n in range(6)))
+        await asyncio.sleep(1.2)
+        async with http.get(f"{daemon.url}/page/events") as reply:
+            _, told = await next_event(reply)
+    assert told["gate"]["outcomes"]["throttled"] > 0
+    assert sum(told["history"]["throttled"]) == told["gate"]["outcomes"]["throttled"]
+    assert max(told["history"]["limit"]) <= told["gate"]["most"]
 
 
 async def test_a_reader_has_room_for_one_event_and_is_told_everything_when_it_lost_one() -> None:
