@@ -100,12 +100,12 @@ class Address:
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
 
-    async def connect(self) -> Connection:
-        """A new connection."""
+    async def connect(self, *, patient: bool = False) -> Connection:
+        """A new connection; a patient one gives no statement up, however long it takes."""
         return await asyncpg.connect(
             self.dsn,
             timeout=CONNECT_TIMEOUT_S,
-            command_timeout=STATEMENT_TIMEOUT_S,
+            command_timeout=None if patient else STATEMENT_TIMEOUT_S,
             statement_cache_size=STATEMENT_CACHE if self.prepared else 0,
         )
 
@@ -115,12 +115,14 @@ class Link:
 
     Args:
         address: where to.
+        patient: give no statement up, however long it takes.
     """
 
-    __slots__ = ("_address", "_connection", "_turn")
+    __slots__ = ("_address", "_connection", "_patient", "_turn")
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, patient: bool = False) -> None:
         self._address = address
+        self._patient = patient
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
 
@@ -138,7 +140,7 @@ class Link:
         async with self._turn:
             try:
                 if self._connection is None or self._connection.is_closed():
-                    self._connection = await self._address.connect()
+                    self._connection = await self._address.connect(patient=self._patient)
                 yield self._connection
             except LOST as error:
                 self.cut()

@@ -20,7 +20,7 @@ def migrate_database(url: str, *, dry_run: bool = False) -> tuple[Migration, str
     address = Address.read(url)
 
     async def run() -> schema.Plan:
-        link = Link(address)
+        link = Link(address, patient=True)
         try:
             async with link.use() as connection:
                 return await schema.migrate(connection, dry_run=dry_run)

@@ -64,7 +64,16 @@ class Node:
         """Become a node with a number of its own. What an earlier life of the same name was sending becomes unknown.
 
         Returns how many rows did.
+
+        Raises:
+            SpoolUnusable: that life goes on, in another process of this machine.
         """
+        other = await connection.fetchrow(SQL["name_in_use"], self.name)
+        if other is not None and other["living"] and _runs_here(other["host"], other["pid"]):
+            raise SpoolUnusable(
+                f"the node name {self.name} is in use by process {other['pid']} of this machine; "
+                "give every process a name of its own, or none"
+            )
         for left in range(TRIES - 1, -1, -1):
             try:
                 async with connection.transaction():
@@ -115,6 +124,19 @@ class Node:
         expired = await connection.fetch(SQL["end_expired"], 0.0 if steady else NOT_YET_S)
         await connection.execute(SQL["forget_nodes"], REMEMBERED_S)
         return await abandon(connection, group, [row[0] for row in expired], now=now)
+
+
+def _runs_here(host: str, pid: int) -> bool:
+    """Whether another process of this machine has that number."""
+    if host != socket.gethostname() or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 async def abandon(connection: Connection, group: Group, dead: Sequence[int], *, now: float) -> int:

@@ -149,7 +149,8 @@ INSERT INTO dispatcher.nodes (name, host, pid, knows_version, deadline)
 VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5::double precision)) RETURNING id;
 
 -- name: name_in_use
-SELECT id, host, pid FROM dispatcher.nodes WHERE name = $1 AND ended_at IS NULL;
+-- Who has a name, and whether the lease still runs. $1 name
+SELECT id, host, pid, deadline > clock_timestamp() AS living FROM dispatcher.nodes WHERE name = $1 AND ended_at IS NULL;
 
 -- name: fence
 -- The first statement of every write: the node lives, its lease begins anew, and the write has a number. No row: it was

@@ -98,9 +98,11 @@ class PostgresSpool:
         if self._open:
             raise SpoolError(f"{self.address}: is open already")
         writing, claiming, self._reading = self._links = tuple(Link(self.address) for _ in range(3))
+        migrating = Link(self.address, patient=True)
         try:
-            async with writing.use() as connection:
+            async with migrating.use() as connection:
                 await schema.migrate(connection)
+            async with writing.use() as connection:
                 recovered = await self.node.join(connection, now=now)
                 accounts = {name: number for number, name in await connection.fetch(SQL["all_accounts"])}
         except BaseException as error:
@@ -108,6 +110,8 @@ class PostgresSpool:
             if isinstance(error, SpoolError) and not isinstance(error, SpoolUnusable):
                 raise SpoolUnusable(f"cannot be used: {error}") from error
             raise
+        finally:
+            await migrating.close()
         self._held: dict[int, int] = {}
         self._accounts = accounts
         self._pruned_to: dict[int | None, int] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING
@@ -137,7 +136,8 @@ async def move(connection: Connection, group: Group, change: Change, now: float)
     """Write one checked change; returns the rows that were left alone."""
     seqs = list(change.seqs)
     to = CODE[change.to]
-    moved: Counter[int] = Counter()
+    claimed_as = group.claimed_as(seqs)
+    moved: set[int] = set()
     for account, code, rows in await connection.fetch(
         SQL["move"],
         to,
@@ -152,7 +152,7 @@ async def move(connection: Connection, group: Group, change: Change, now: float)
         None if change.error is None else plain(change.error),
         [CODE[state] for state in change.expect],
         seqs,
-        group.claimed_as(seqs),
+        claimed_as,
         group.node,
         change.workers is not None,
         _column(change.workers, len(seqs)),
@@ -161,7 +161,13 @@ async def move(connection: Connection, group: Group, change: Change, now: float)
     ):
         group.moved(account, code, change.to, to, rows)
         moved.update(rows)
-    return [seq for seq in seqs if seq not in moved] if len(moved) < len(seqs) else []
+    if len(moved) == len(seqs):
+        return []
+    # A claim of an earlier life of this process is forgotten once it has been refused.
+    group.claims.update(
+        (seq, 0) for seq, node in zip(seqs, claimed_as, strict=True) if seq not in moved and node not in {0, group.node}
+    )
+    return [seq for seq in seqs if seq not in moved]
 
 
 def _column(values: Sequence[str | None] | None, rows: int) -> list[str | None]:

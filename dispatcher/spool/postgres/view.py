@@ -35,7 +35,7 @@ class PostgresView:
 
     def __init__(self, url: str) -> None:
         self.path = Address.read(url)
-        self._link = Link(self.path)
+        self._link = Link(self.path, patient=True)
         self._runner = asyncio.Runner()
         self._numbers: dict[str, int] = {}
         try:
@@ -160,7 +160,7 @@ class PostgresView:
 
         async def clear(connection: Connection) -> None:
             for table in ("jobs", "contents", "tallies", "nodes", "outbox"):
-                await connection.execute(f"VACUUM (ANALYZE) dispatcher.{table}", timeout=None)
+                await connection.execute(f"VACUUM (ANALYZE) dispatcher.{table}")
 
         self._ask(clear)
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from dispatcher.errors import SpoolError
+from dispatcher.errors import SpoolError, SpoolUnusable
 from dispatcher.model.records import Change
 from dispatcher.model.state import State
 from dispatcher.spool.postgres import PostgresSpool
+from tests import postgres
 from tests.conformance.world import job, jobs, path
 from tests.unit.spool.postgres.conftest import Opened
 
@@ -155,6 +157,9 @@ async def test_a_claim_that_was_lost_is_worth_nothing_later(node: Opened) -> Non
     assert await one.apply([begin(seqs)], now=20.0) == seqs
     assert one._writer.lost_leases == 1
     assert await taken(two) == seqs
+    await two.release(seqs)
+    back = Change(seqs=seqs, to=State.ACCEPTED, expect=(State.ASSIGNED,))
+    assert await one.apply([back], now=21.0) == []  # the old claim is forgotten: this is like anybody's change
 
 
 async def test_of_two_processes_with_one_name_the_later_one_goes_on_and_the_other_says_why_not(node: Opened) -> None:
@@ -166,6 +171,23 @@ async def test_of_two_processes_with_one_name_the_later_one_goes_on_and_the_othe
     with pytest.raises(SpoolError, match=f"node name same was taken over by process {os.getpid()}"):
         await one.accept("acme", [job("c")], now=3.0)
     assert await two.apply([Change(seqs=seqs, to=State.HELD, expect=(State.ACCEPTED,))], now=3.0) == []
+
+
+async def test_a_name_that_another_process_of_the_machine_uses_right_now_is_not_taken_over(
+    dsn: str, node: Opened
+) -> None:
+    """Such as a command that was given the daemon's whole environment. Once that process has gone, it is."""
+    with subprocess.Popen(["sleep", "60"]) as other:  # noqa: ASYNC220 - it takes a moment
+        try:
+            one = await node("same")
+            seqs = await store(one, "ab")
+            assert await taken(one) == seqs
+            await postgres.execute(dsn, f"UPDATE dispatcher.nodes SET pid = {other.pid} WHERE name = 'same'")
+            with pytest.raises(SpoolUnusable, match=f"name same is in use by process {other.pid} of this machine"):
+                await node("same")
+        finally:
+            other.kill()
+    assert await taken(await node("same")) == seqs
 
 
 async def test_a_person_takes_a_job_back_whoever_has_claimed_it(node: Opened) -> None:
