@@ -65,6 +65,7 @@ async def _ask(desk: Desk, action: str, content: bytes) -> bytes:
         raise busy(f"Hellotracks denied access: {denied}", retry_after_s=RETRY_S) from None
     outcome: BaseException | None = asyncio.CancelledError()
     try:
+        await turnstile.pace(started)
         answer = await pipeline.client.forward(action, content)
         outcome = None
     except Denied as denied:

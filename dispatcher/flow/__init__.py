@@ -3,6 +3,7 @@
 Everything here is pure: the caller hands in `now` and the source of randomness, and is told what to do.
 """
 
+from dispatcher.flow.arrivals import Arrivals, Sent
 from dispatcher.flow.backoff import RetryBudget, full_jitter_s
 from dispatcher.flow.breaker import Breaker, BreakerState
 from dispatcher.flow.clock import SteadyClock
@@ -25,9 +26,11 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "parse_limits",
     # the controllers it is made of
     "AdaptiveLimit",
+    "Arrivals",
     "Breaker",
     "BreakerState",
     "GcraLimiter",
+    "Sent",
     "SteadyClock",
     # trying again
     "RetryBudget",

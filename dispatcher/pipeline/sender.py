@@ -164,7 +164,7 @@ class Sender(Stage):
             if not batch.jobs:
                 return
             paced_from = self.clock.monotonic()
-            await self._turnstile.pace()
+            await self._turnstile.pace(started)
             waited_s += self.clock.monotonic() - paced_from
             if may_go(begun, now=self.clock.now()):
                 self.tally.waits.observe(waited_s)

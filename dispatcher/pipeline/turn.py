@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from dispatcher.errors import Denied, DispatcherError, NotSent, OutcomeUnknown, Rejected, Throttled
-from dispatcher.flow import AccountGate, GcraLimiter, Go, Limit, Outcome
+from dispatcher.flow import AccountGate, Arrivals, GcraLimiter, Go, Limit, Outcome, Sent
 from dispatcher.pipeline.clock import Clock
 
 LONGEST_WAIT_S = 5.0
 """a waiter looks again at least this often, whatever the gate foretold"""
+LOOK_S = 0.02
+"""at the wire it looks again that often: an answer may have shown that a request arrived in time"""
 
 
 class Turnstile:
@@ -22,7 +24,10 @@ class Turnstile:
 
     def __init__(self, gate: AccountGate, clock: Clock, *, limits: Iterable[Limit] = ()) -> None:
         self.gate = gate
+        limits = tuple(limits)
         self._wire = GcraLimiter(limits, clock.monotonic())
+        self._arrivals = Arrivals(limits)
+        self._sent: dict[float, Sent] = {}
         self._at_the_wire = asyncio.Lock()
         self._clock = clock
         self._queue = asyncio.Lock()
@@ -40,6 +45,7 @@ class Turnstile:
         now = self._clock.monotonic()
         self.gate.change(now, limits=limits, max_concurrency=max_concurrency)
         self._wire.change(limits, now)
+        self._arrivals.change(limits)
         self._freed.set()
 
     async def enter(self) -> float:
@@ -66,21 +72,32 @@ class Turnstile:
                 except TimeoutError:
                     pass
 
-    async def pace(self) -> None:
+    async def pace(self, started: float) -> None:
         """Wait, right before a request goes onto the wire, until the limits allow it there too.
 
         `enter` spaces requests by when they were let through. What comes in between takes its time (the write of the
-        attempt): requests that were held up together would go out together.
+        attempt): requests that were held up together would go out together. And one that is late on its way must not
+        arrive together with those after it.
+
+        Args:
+            started: what `enter` gave, which `leave` gets too.
         """
         async with self._at_the_wire:
-            while wait_s := self._wire.delay(now := self._clock.monotonic()):  # noqa: ASYNC110 - waits for time alone
-                await asyncio.sleep(wait_s)
+            while wait_s := self._wire_delay(now := self._clock.monotonic()):  # noqa: ASYNC110 - waits for time, mostly
+                await asyncio.sleep(min(wait_s, LOOK_S))
             self._wire.take(now)
+            self._sent[started] = self._arrivals.sent(now)
+
+    def _wire_delay(self, now: float) -> float:
+        return max(self._wire.delay(now), self._arrivals.delay(now))
 
     def leave(self, started: float, error: BaseException | None) -> None:
         """Give the slot back and tell the gate how it went."""
         now = self._clock.monotonic()
         rtt_s = now - started
+        sent = self._sent.pop(started, None)
+        if sent is not None:
+            self._arrivals.answered(sent, now)
         self._note(now, error)
         retry_after_s = error.retry_after_s if isinstance(error, Throttled | OutcomeUnknown) else None
         self.gate.finish(now, rtt_s, outcome_of(error), retry_after_s=retry_after_s)
@@ -98,7 +115,7 @@ class Turnstile:
         """`async with turnstile.request(): await client.get_…()` with the outcome told to the gate."""
         started = await self.enter()
         try:
-            await self.pace()
+            await self.pace(started)
             yield
         except DispatcherError as error:
             self.leave(started, error)
