@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 
-from dispatcher.sandbox import FAULTS
 from tests.acceptance.command import get, sandbox_process
 from tests.acceptance.serving import DAY, Served, daemon_process, job
 
@@ -116,7 +115,7 @@ def test_every_acknowledged_job_exists_once_after_kills_at_random_moments(tmp_pa
     assert clients.ids
     assert {key: (one, ids.get(key)) for key, one in clients.ids.items() if one != ids.get(key)} == {}
     if faults:
-        assert len(stats["faults"]) > len(FAULTS) / 2
+        assert sum(stats["faults"].values()) >= KILLS, "the server was hostile enough to matter"
     assert "Traceback" not in daemon.log.read_text()
 
 

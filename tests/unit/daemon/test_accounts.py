@@ -245,7 +245,7 @@ async def test_an_account_in_trouble_does_not_delay_another(trouble: str, tmp_pa
         status, document = await beta.create(*(job(f"MANY{n}") for n in range(2000)))
     assert (status, len(document["jobs"])) == (200, 2000)
     assert statistics.median(beside) < 4 * statistics.median(alone) + 0.1, (alone, beside)
-    assert max(beside) < 2.0
+    assert max(beside) < 5.0  # half of what a request to the one in trouble may take
 
 
 async def _push(client: Client) -> None:
