@@ -105,6 +105,7 @@ def restart(*, away_s: float = 0.0) -> None:
         )
         if arguments is stop:
             time.sleep(away_s)
+    server.ensure_postgres_running()  # it is to know its new process, to end it when this one ends
 
 
 def within(dsn: str, database: str) -> str:

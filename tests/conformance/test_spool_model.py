@@ -213,6 +213,7 @@ class SpoolAgainstModel(RuleBasedStateMachine):
             assert counts == {state: states.count(state) for state in State}
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_every_adapter_does_what_a_dictionary_would_do(adapter: str) -> None:
     """Accept, claim, release, apply, crash and reopen in any order."""
@@ -220,7 +221,7 @@ def test_every_adapter_does_what_a_dictionary_would_do(adapter: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples={"memory": 80, "sqlite": 50, "postgres": 25}[adapter],
+            max_examples={"memory": 80, "sqlite": 50, "postgres": 15}[adapter],
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

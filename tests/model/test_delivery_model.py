@@ -36,10 +36,11 @@ ADAPTERS = pytest.mark.parametrize(
     ],
     ids=["memory", "sqlite", "postgres"],
 )
-EXAMPLES: dict[type[DeliveryMachine], int] = {OnMemory: 400, OnSqlite: 60, OnPostgres: 25}
+EXAMPLES: dict[type[DeliveryMachine], int] = {OnMemory: 400, OnSqlite: 60, OnPostgres: 15}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @ADAPTERS
 def test_no_order_of_events_loses_a_job_or_sends_a_key_twice_at_once(machine: type[DeliveryMachine]) -> None:
     """Nothing accepted is lost, no key goes out while a request with it may be at work, versions stay in order."""

@@ -24,21 +24,23 @@ class Group:
     Attributes:
         node: fencing number of the node that writes.
         held: the node by which each row was claimed, as it was when the transaction began.
-        claims: rows whose claim this transaction changes: the node, 0 for nobody.
+        sending: the same for rows that are being sent; those are no claims, and cannot be given back.
+        claims: rows whose node this transaction changes; 0 for nobody.
         counts: change in the number of rows by account number and state number.
         accounts: accounts that this transaction has looked up or made.
     """
 
     node: int
     held: Mapping[int, int]
+    sending: Mapping[int, int] = field(default_factory=dict)
     claims: dict[int, int] = field(default_factory=dict)
     counts: Counter[tuple[int, int]] = field(default_factory=Counter)
     accounts: dict[str, int] = field(default_factory=dict)
 
     def claimed_as(self, seqs: Sequence[int]) -> list[int]:
         """The node as which each row was claimed, 0 where it was not."""
-        claims, held = self.claims, self.held
-        return [claims[seq] if seq in claims else held.get(seq, 0) for seq in seqs]
+        claims, held, sending = self.claims, self.held, self.sending
+        return [claims[seq] if seq in claims else held.get(seq) or sending.get(seq, 0) for seq in seqs]
 
     def moved(self, account: int, code: int, to: State, to_code: int, seqs: Sequence[int]) -> None:
         """Rows went from one state to another."""

@@ -340,7 +340,7 @@ ORDER BY j.seq;
 
 -- name: release
 -- Give claimed rows back. $1 this node, $2 rows
-UPDATE dispatcher.jobs SET owner = 0 WHERE seq = ANY ($2::bigint[]) AND owner = $1;
+UPDATE dispatcher.jobs SET owner = 0 WHERE seq = ANY ($2::bigint[]) AND owner = $1 AND state <> 2;
 
 -- name: release_others
 -- Give back what a claim has taken whose answer was lost: all that this node does not know of. Seldom, so it may look at

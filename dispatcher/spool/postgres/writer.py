@@ -127,19 +127,28 @@ class Writer:
         self._link = link
         self._node = node
         self._held = held
+        self._sending: dict[int, int] = {}
         self._accounts = accounts
         self._limits = limits
         self._commits = commits
         self._clock = clock
         self._waiting: deque[Operation] = deque()
         self._some = asyncio.Event()
+        self._at_work: list[Operation] = []
         self._stopping = False
+        self._ended = False
         self._number = 0
         self.lost_leases = 0
         """how often this process had to begin anew as another node"""
 
     def submit(self, operation: Operation) -> None:
-        """Hand in an operation. Never waits."""
+        """Hand in an operation. Never waits.
+
+        Raises:
+            SpoolError: nobody writes any more.
+        """
+        if self._ended:
+            raise SpoolError("the spool's writer has ended")
         self._waiting.append(operation)
         self._some.set()
 
@@ -149,14 +158,21 @@ class Writer:
         self._some.set()
 
     async def run(self) -> None:
-        """Write until stopped."""
-        while True:
-            await self._some.wait()
-            self._some.clear()
-            while self._waiting:
-                await self._write(self._gather())
-            if self._stopping:
-                return
+        """Write until stopped. However this ends, nobody is left waiting."""
+        try:
+            while True:
+                await self._some.wait()
+                self._some.clear()
+                while self._waiting:
+                    self._at_work = self._gather()
+                    await self._write(self._at_work)
+                if self._stopping:
+                    return
+        finally:
+            self._ended = True
+            for operation in (*self._at_work, *self._waiting):
+                if not operation.future.done():
+                    operation.future.set_exception(SpoolError("the spool's writer has ended"))
 
     def _gather(self) -> list[Operation]:
         """What waits now, up to a full group."""
@@ -220,7 +236,7 @@ class Writer:
             Ended: nothing is written.
             Doubt: it may be written, or not.
         """
-        group = Group(self._node.id, self._held, accounts=dict(self._accounts))
+        group = Group(self._node.id, self._held, self._sending, accounts=dict(self._accounts))
         self._number += 1
         number = self._number
         transaction = connection.transaction()
@@ -288,10 +304,10 @@ class Writer:
         """Make the memory agree with a commit."""
         self._accounts.update(group.accounts)
         for seq, node in group.claims.items():
+            self._held.pop(seq, None)
+            self._sending.pop(seq, None)
             if node:
-                self._held[seq] = node
-            else:
-                self._held.pop(seq, None)
+                self._sending[seq] = node
 
 
 def _refusal(operation: Operation, error: Exception) -> SpoolError:

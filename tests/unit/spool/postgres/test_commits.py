@@ -118,6 +118,19 @@ async def test_a_commit_in_doubt_when_the_spool_is_closed_is_told_as_such(wire: 
         await doubtful
 
 
+async def test_nobody_waits_for_a_writer_that_has_ended(dsn: str) -> None:
+    """Whatever ended it: those who wait hear of it, and those who come later do."""
+    spool = PostgresSpool(dsn)
+    await spool.open(now=0.0)
+    waiting = asyncio.create_task(spool.accept("acme", jobs("a"), now=1.0))
+    await asyncio.sleep(0)
+    spool._writing.cancel()
+    for call in (waiting, spool.accept("acme", jobs("b"), now=2.0)):
+        with pytest.raises(SpoolError, match="writer has ended"):
+            await call
+    spool.abandon()
+
+
 async def test_a_database_that_cannot_be_reached_at_all_cannot_be_opened(wire: Wire) -> None:
     wire.down = True
     with pytest.raises(SpoolUnusable, match="cannot be reached"):

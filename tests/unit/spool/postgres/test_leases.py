@@ -94,6 +94,19 @@ async def test_what_a_dead_node_held_comes_back_when_its_lease_has_run_out(node:
     assert (counts[State.SENDING], counts[State.UNKNOWN], counts[State.ACCEPTED]) == (0, 2, 2)
 
 
+async def test_what_is_being_sent_cannot_be_given_back(node: Opened) -> None:
+    """It is no claim: whoever sends it brings its outcome, or dies."""
+    one = await node("one")
+    seqs = await store(one, "ab", to=State.ASSIGNED)
+    assert await taken(one) == seqs
+    await one.apply([begin(seqs)], now=20.0)
+    await one.release(seqs)
+    assert await one.apply([done(seqs[:1])], now=21.0) == []
+    one.abandon()
+    two = await node("one")
+    assert await taken(two, State.UNKNOWN) == seqs[1:]
+
+
 async def test_an_idle_node_keeps_its_lease(node: Opened) -> None:
     one, two = await node("one", lease_s=LEASE_S), await node("two", lease_s=LEASE_S)
     seqs = await store(one, "ab")
