@@ -10,6 +10,7 @@ import msgspec
 
 from dispatcher.errors import FieldError, InvalidJobs
 from dispatcher.intake import Document, InputError, read_document
+from dispatcher.model.fields import JobFields
 from dispatcher.model.job import JobReader, named
 from dispatcher.model.key import new_key
 from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE, NewJob
@@ -31,12 +32,24 @@ class _Request(msgspec.Struct, gc=False):
     data: _Data
 
 
+class _PlainData(msgspec.Struct, gc=False):
+    jobs: list[JobFields]
+    autoassign: _Switch = None
+    sendRouteChange: _Switch = None  # noqa: N815
+    isTemplate: _Switch = None  # noqa: N815
+
+
+class _PlainRequest(msgspec.Struct, gc=False):
+    data: _PlainData
+
+
 class _Signed(msgspec.Struct, gc=False):
     auth: dict[str, Any] | None = None
 
 
 _decode_auth = msgspec.json.Decoder(_Signed).decode
 _decode = msgspec.json.Decoder(_Request).decode
+_decode_plain = msgspec.json.Decoder(_PlainRequest).decode
 
 
 def _fresh(job: NewJob) -> NewJob:
@@ -63,6 +76,9 @@ def read_order(
         InputError: it is not such a document.
         InvalidJobs: jobs are bad; every problem of every job is named.
     """
+    plain = _read_plain(body, switches, lenient_coordinates=lenient_coordinates, name=name)
+    if plain is not None:
+        return plain
     document = _document(body, switches)
     read = JobReader(switches=document.switches, lenient_coordinates=lenient_coordinates)
     jobs: list[NewJob] = []
@@ -89,6 +105,36 @@ def key_in(body: bytes) -> str | None:
     return key if isinstance(key, str) else None
 
 
+def _read_plain(
+    body: bytes, switches: int, *, lenient_coordinates: bool, name: Callable[[NewJob], NewJob]
+) -> list[NewJob] | None:
+    """The jobs of a request with nothing unusual in it, decoded in one step; None: it is to be looked at with care."""
+    try:
+        data = _decode_plain(body).data
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    read = JobReader(switches=_wished(data, switches), lenient_coordinates=lenient_coordinates)
+    jobs: list[NewJob] = []
+    for fields in data.jobs:
+        job = read.plain(fields)
+        if job is None:
+            return None
+        jobs.append(job if job.key else name(job))
+    return jobs
+
+
+def _wished(data: _Data | _PlainData, switches: int) -> int:
+    """The switches as the request wishes them."""
+    for wish, bit in (
+        (data.autoassign, AUTOASSIGN),
+        (data.sendRouteChange, SEND_ROUTE_CHANGE),
+        (data.isTemplate, IS_TEMPLATE),
+    ):
+        if wish is not None:
+            switches = switches & ~bit if wish in {False, "false"} else switches | bit
+    return switches
+
+
 def _document(body: bytes, switches: int) -> Document:
     """The request's jobs and switches: in one step when it is as documented, else with care for what is wrong in it."""
     try:
@@ -98,14 +144,7 @@ def _document(body: bytes, switches: int) -> Document:
         if _members(body).get("data") is None:
             raise InputError(f'{_NAME}: expected {{"data": {{"jobs": […]}}}}') from None
         return document
-    for wish, bit in (
-        (data.autoassign, AUTOASSIGN),
-        (data.sendRouteChange, SEND_ROUTE_CHANGE),
-        (data.isTemplate, IS_TEMPLATE),
-    ):
-        if wish is not None:
-            switches = switches & ~bit if wish in {False, "false"} else switches | bit
-    return Document(data.jobs, switches)
+    return Document(data.jobs, _wished(data, switches))
 
 
 def _members(body: bytes) -> dict[str, Any]:

@@ -88,13 +88,11 @@ class JobReader:
         """
         if self._plain and isinstance(raw, bytes):
             try:
-                job = _decode(raw)
-                content = _encode(job)
+                made = self.plain(_decode(raw))
             except (msgspec.MsgspecError, ValueError, RecursionError):
-                pass  # not plain, or not good: looked at below
-            else:
-                if self._good(job):
-                    return self._made(job, content)
+                made = None
+            if made is not None:
+                return made  # else it is not plain, or not good: looked at below
         obj = self._object(raw, index, where)
         known, extras = obj, {}
         self._plain = KNOWN.issuperset(obj)
@@ -114,6 +112,14 @@ class JobReader:
         if b"null" in content and (found := self._check(obj, index, where)):
             raise InvalidJobs(found)  # NaN is written as null, and what was handed in decoded may hold one
         return self._made(job, content)
+
+    def plain(self, job: JobFields) -> NewJob | None:
+        """The same for a job that was decoded already; None when something about it is to be told, or unusual."""
+        try:
+            content = _encode(job)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+        return self._made(job, content) if self._good(job) else None
 
     def _made(self, job: JobFields, content: bytes) -> NewJob:
         key = job.uidSecondary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import orjson
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from dispatcher.daemon.order import key_in, read_order
 from dispatcher.errors import InvalidJobs
 from dispatcher.intake import InputError
+from dispatcher.model.job import JobReader
 from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE
+from dispatcher.sandbox import generated_jobs
 
 JOB = {"destinationLat": 45.0, "destinationLng": 7.0}
 
@@ -75,3 +78,12 @@ def test_any_bytes_are_a_request_or_refused(text: bytes) -> None:
 )
 def test_a_key_may_stand_in_the_body(text: bytes, key: str | None) -> None:
     assert key_in(text) == key
+
+
+@pytest.mark.parametrize("odd", [{}, {"unknown": 1}, {"destinationName": None}, {"customFields": [{"label": "a"}]}])
+def test_in_one_step_or_job_by_job_the_same_is_read(odd: dict[str, Any]) -> None:
+    """One unusual job sends the whole request down the careful path; nobody may see which way it went."""
+    jobs = [*generated_jobs(50, seed=3, day=20310106), {"uidSecondary": "ODD", "destinationText": "Udine", **odd}]
+    read = JobReader(switches=AUTOASSIGN)
+    one_by_one = [read(orjson.dumps(job)) for job in jobs]
+    assert read_order(orjson.dumps({"data": {"jobs": jobs, "autoassign": "true"}})) == one_by_one
