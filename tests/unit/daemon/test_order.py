@@ -80,7 +80,9 @@ def test_a_key_may_stand_in_the_body(text: bytes, key: str | None) -> None:
     assert key_in(text) == key
 
 
-@pytest.mark.parametrize("odd", [{}, {"unknown": 1}, {"destinationName": None}, {"customFields": [{"label": "a"}]}])
+@pytest.mark.parametrize(
+    "odd", [{}, {"unknown": 1}, {"destinationName": None}, {"customFields": [{"key": "a", "val": 1}]}]
+)
 def test_in_one_step_or_job_by_job_the_same_is_read(odd: dict[str, Any]) -> None:
     """One unusual job sends the whole request down the careful path; nobody may see which way it went."""
     jobs = [*generated_jobs(50, seed=3, day=20310106), {"uidSecondary": "ODD", "destinationText": "Udine", **odd}]
