@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from abc import abstractmethod
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -63,8 +64,9 @@ class LookUp:
 class DeliveryMachine(RuleBasedStateMachine):
     """Subclasses say which store."""
 
+    @abstractmethod
     def make_store(self) -> Store:
-        raise NotImplementedError
+        """The store to be tested, not open yet."""
 
     @initialize()
     def open(self) -> None:
