@@ -52,7 +52,7 @@ class Client(asyncio.Protocol):
         self._name = f"{os.getpid()}-{number}"
         self._sent = 0
         self._began = 0.0
-        self._read = bytearray()
+        self._read = b""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,16 +60,16 @@ class Client(asyncio.Protocol):
         self._ask()
 
     def data_received(self, data: bytes) -> None:
-        self._read += data
-        head, found, body = bytes(self._read).partition(b"\r\n\r\n")
-        if not found:
+        if self._read:
+            data = self._read + data
+        end = data.find(b"\r\n\r\n")
+        length_at = data.find(b"Content-Length: ", 0, end) + 16
+        if end < 0 or len(data) < end + 4 + int(data[length_at : data.find(b"\r", length_at)]):
+            self._read = data
             return
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-        if len(body) < length:
-            return
-        self._read.clear()
+        self._read = b""
         now = time.perf_counter()
-        if not head.startswith(b"HTTP/1.1 2"):
+        if not data.startswith(b"HTTP/1.1 2"):
             self._load.failed += 1
         elif now > self._load.counted_from:
             self._load.latencies_s.append(now - self._began)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -18,6 +19,9 @@ from dispatcher.settings import Configuration
 
 _log = logging.getLogger("dispatcher.daemon")
 
+SWITCH_S = 0.0002
+"""How long a thread may keep the interpreter while another wants it (Python's own: 5 ms). The spool's writer needs it
+for moments only, several times a commit, and everybody whose jobs are in that commit waits with it."""
 ENDED_AT_ONCE = 1
 """Exit status after a second signal."""
 
@@ -38,6 +42,7 @@ def run_daemon(read: Callable[[], Configuration], *, on_ready: Callable[[str, in
         SpoolUnusable: the spool cannot be opened, for example because another process uses it.
     """
     configuration = read()
+    sys.setswitchinterval(SWITCH_S)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(configuration, read, on_ready))
 

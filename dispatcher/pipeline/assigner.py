@@ -29,8 +29,7 @@ OFFER_SHARE = 0.1
 """of the time: many held jobs are offered less often"""
 CHUNK_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 DECISION_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-
-GATHER_S = 0.02
+GATHER_S = 0.05
 """decisions on few jobs begin at least this far apart"""
 FEW_JOBS = 256
 
