@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import islice
 
 from dispatcher.flow.limits import Limit
 
@@ -99,7 +98,7 @@ class Arrivals:
         # nobody sent later than that can leave before the one that must have left
         last_at = self._log[first].at + cap_s
         leaving = []
-        for place, request in enumerate(islice(self._log, len(self._log))):
+        for place, request in enumerate(self._log):
             if place > first and request.at > last_at:
                 break
             leaving.append(request.at + min(self._late_s(request, now), cap_s) + window_s)

@@ -189,17 +189,22 @@ def test_killed_in_the_middle_and_run_again_nothing_is_lost_or_doubled(tmp_path:
     assert (stats["creates"], stats["repeats"], stats["overlaps"]) == (6000, 0, 0)
 
 
+def submitting(file: Path, *flags: str) -> subprocess.Popen[bytes]:
+    """`dispatcher submit` under way, in the file's folder; what it says can be read at the end."""
+    return subprocess.Popen(
+        [*COMMAND, "submit", str(file), *flags],
+        cwd=file.parent,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+
+
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "jobs.jsonl", jobs(4000))
     with sandbox_process("--latency", "0.2") as url:
         flags = [*PLAIN, "--base-url", url, "--max-batch-jobs", "20"]
-        with subprocess.Popen(
-            [*COMMAND, "submit", str(file), *flags],
-            cwd=tmp_path,
-            env=environment(),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-        ) as process:
+        with submitting(file, *flags) as process:
             while get(f"{url}/sandbox/stats")["creates"] == 0:
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
@@ -217,13 +222,7 @@ def test_a_second_ctrl_c_ends_at_once_and_the_next_run_finishes_without_doubling
     file = write_lines(tmp_path / "jobs.jsonl", jobs(50))
     with sandbox_process("--latency", "3") as url:
         flags = [*PLAIN, "--base-url", url, "--max-batch-jobs", "50"]
-        with subprocess.Popen(
-            [*COMMAND, "submit", str(file), *flags],
-            cwd=tmp_path,
-            env=environment(),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-        ) as process:
+        with submitting(file, *flags) as process:
             while not get(f"{url}/sandbox/stats")["requests"].get("/api/createjobs"):
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)

@@ -7,23 +7,7 @@ import random
 import pytest
 
 from dispatcher.flow import AccountGate, AdaptiveLimit, GcraLimiter, Go, Wait, parse_limits
-
-
-def starts(limiter: GcraLimiter, *, now: float, until: float) -> list[float]:
-    """Start as early and as often as the limiter allows; the moments at which that was."""
-    moments: list[float] = []
-    while now < until:
-        wait = limiter.delay(now)
-        if wait:
-            now += wait
-        else:
-            limiter.take(now)
-            moments.append(now)
-    return moments
-
-
-def most_within(moments: list[float], window_s: float) -> int:
-    return max(sum(first <= other < first + window_s for other in moments) for first in moments)
+from tests.unit.flow.starts import most_within, starts
 
 
 @pytest.mark.parametrize(("before", "after"), [("10/s", "20/s"), ("", "10/s"), ("10/s", "10/s, 30/min")])
