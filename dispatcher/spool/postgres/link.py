@@ -24,7 +24,8 @@ STATEMENT_CACHE = 200
 SWITCHES = ("prepared", "listen")
 OURS = (*SWITCHES, "lease_s")
 """Parts of the address that are ours; the others are PostgreSQL's."""
-LEASE_S = 15.0
+LEASE_S = 5.0
+"""Long beside a pause of the interpreter or of a disk, short enough that another node takes over within 10 s."""
 LONGEST_LEASE_S = 3600.0
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

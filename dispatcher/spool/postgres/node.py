@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from dispatcher.spool.postgres.statements import SQL
 if TYPE_CHECKING:
     from dispatcher.spool.postgres.link import Connection
 
-BEATS_PER_LEASE = 3
+BEATS_PER_LEASE = 5
 NOT_YET_S = 3e8
 """Ten years: no lease ran out that long ago, but that of a node that has left is from 1970."""
 REMEMBERED_S = 86_400.0
@@ -47,18 +48,38 @@ class Node:
 
     Attributes:
         id: fencing number, 0 before `join`.
+        program: what runs here, and its version.
+        address: where it listens, "" when it does not.
+        report: a JSON object that it tells the others of itself at every beat.
     """
 
-    __slots__ = ("id", "lease_s", "name", "named")
+    __slots__ = ("_lives_until", "address", "id", "lease_s", "name", "named", "program", "report")
 
     def __init__(self, name: str = "", *, lease_s: float = LEASE_S) -> None:
         self.named = bool(name)
         self.name = name or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.lease_s = lease_s
         self.id = 0
+        self.program = ""
+        self.address = ""
+        self.report = "{}"
+        self._lives_until = float("-inf")
 
     def __repr__(self) -> str:
         return f"<Node {self.id} {self.name}>"
+
+    @property
+    def lives(self) -> bool:
+        """Whether the lease runs for certain: nobody else can have ended this node.
+
+        By this process's own clock, from before the write that renewed it; so it ends here before it does at the
+        database.
+        """
+        return time.monotonic() < self._lives_until
+
+    def renewed(self, began: float) -> None:
+        """A write that began at this monotonic time has renewed the lease."""
+        self._lives_until = began + self.lease_s
 
     async def join(self, connection: Connection, *, now: float) -> int:
         """Become a node with a number of its own. What an earlier life of the same name was sending becomes unknown.
@@ -75,12 +96,15 @@ class Node:
                 "give every process a name of its own, or none"
             )
         for left in range(TRIES - 1, -1, -1):
+            began = time.monotonic()
             try:
                 async with connection.transaction():
                     dead = [row[0] for row in await connection.fetch(SQL["end_named"], self.name)]
                     dead += [row[0] for row in await connection.fetch(SQL["end_expired"], self.lease_s)]
                     number = await connection.fetchval(
-                        SQL["register"], self.name, socket.gethostname(), os.getpid(), VERSION, self.lease_s
+                        SQL["register"],
+                        *(self.name, socket.gethostname(), os.getpid(), VERSION, self.lease_s),
+                        *(self.program, self.address),
                     )
                     group = Group(int(number), {})
                     recovered = await abandon(connection, group, dead, now=now)
@@ -90,6 +114,7 @@ class Node:
                     raise
             else:
                 self.id = int(number)
+                self.renewed(began)
                 return recovered
         raise AssertionError
 

@@ -129,6 +129,22 @@ $function$;
 
 REVOKE ALL ON FUNCTION dispatcher.enqueue(text, jsonb, boolean, boolean, boolean) FROM PUBLIC;
 
+-- name: schema_2
+-- leaders: which node assigns for an account. It leads for as long as it lives; term counts the leaders.
+-- nodes: how long the lease of each is, what its program is, where it listens, and what it tells of itself at every beat.
+CREATE TABLE dispatcher.leaders (
+    account text PRIMARY KEY,
+    node bigint NOT NULL,
+    term bigint NOT NULL DEFAULT 1,
+    since timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 50);
+
+ALTER TABLE dispatcher.nodes
+    ADD COLUMN lease_s double precision NOT NULL DEFAULT 15,
+    ADD COLUMN program text NOT NULL DEFAULT '',
+    ADD COLUMN address text NOT NULL DEFAULT '',
+    ADD COLUMN report jsonb NOT NULL DEFAULT '{}';
+
 -- name: is_there
 SELECT to_regclass('dispatcher.schema_versions') IS NOT NULL, to_regnamespace('dispatcher') IS NOT NULL;
 
@@ -144,9 +160,10 @@ SELECT pg_advisory_xact_lock(7308327912442945616);
 INSERT INTO dispatcher.schema_versions (version, name, works_with) VALUES ($1, $2, $3);
 
 -- name: register
--- A node comes: $1 name, $2 host, $3 process, $4 version it knows, $5 seconds of the lease. Its number is the fencing number.
-INSERT INTO dispatcher.nodes (name, host, pid, knows_version, deadline)
-VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5::double precision)) RETURNING id;
+-- A node comes: $1 name, $2 host, $3 process, $4 version it knows, $5 seconds of the lease, $6 program, $7 address. Its number
+-- is the fencing number.
+INSERT INTO dispatcher.nodes (name, host, pid, knows_version, deadline, lease_s, program, address)
+VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5::double precision), $5, $6, $7) RETURNING id;
 
 -- name: name_in_use
 -- Who has a name, and whether the lease still runs. $1 name

@@ -34,7 +34,10 @@ class Step:
     works_with: int
 
 
-STEPS: tuple[Step, ...] = (Step("schema_1", works_with=1),)
+STEPS: tuple[Step, ...] = (
+    Step("schema_1", works_with=1),
+    Step("schema_2", works_with=1),
+)
 """Step n (from 1) makes version n."""
 VERSION = len(STEPS)
 

@@ -239,6 +239,7 @@ class Writer:
         group = Group(self._node.id, self._held, self._sending, accounts=dict(self._accounts))
         self._number += 1
         number = self._number
+        begun = time.monotonic()
         transaction = connection.transaction()
         await transaction.start()
         try:
@@ -258,6 +259,7 @@ class Writer:
             connection.terminate()
             raise Doubt(number, answers, group) from error
         self._commits.observe(time.perf_counter() - began)
+        self._node.renewed(begun)
         points.reached("commit.after")
         return answers, group
 

@@ -46,9 +46,9 @@ async def test_an_empty_database_is_made_ready_by_whoever_comes_first(dsn: str) 
     spools = [PostgresSpool(dsn) for _ in range(4)]
     await asyncio.gather(*(spool.open(now=0.0) for spool in spools))
     await asyncio.gather(*(spool.close() for spool in spools))
-    assert await versions(dsn) == [1]
+    assert await versions(dsn) == [*range(1, schema.VERSION + 1)]
     done = await migrate(dsn)
-    assert (done.before, done.after, done.steps, done.sql) == (1, 1, [], "")
+    assert (done.before, done.after, done.steps, done.sql) == (schema.VERSION, schema.VERSION, [], "")
 
 
 async def test_a_step_is_taken_while_an_older_node_works_and_it_goes_on(
@@ -60,9 +60,9 @@ async def test_a_step_is_taken_while_an_older_node_works_and_it_goes_on(
     with monkeypatch.context() as patch:
         patch.setitem(SQL, "colour", SCRIPT)
         patch.setattr(schema, "STEPS", (*schema.STEPS, STEP))
-        patch.setattr(schema, "VERSION", 2)
+        patch.setattr(schema, "VERSION", schema.VERSION + 1)
         done = await migrate(dsn)
-    assert (done.before, done.after, done.steps) == (1, 2, ["colour"])
+    assert (done.before, done.after, done.steps) == (schema.VERSION, schema.VERSION + 1, ["colour"])
     assert [one.seq for one in await old.claim("acme", limit=9, now=2.0)] == seqs
     assert await old.apply(path(seqs, State.CONFIRMED), now=3.0) == []
     assert (await old.accept("acme", jobs("d"), now=4.0))[0].fresh
@@ -76,7 +76,7 @@ async def test_a_rehearsal_says_what_it_would_do_and_leaves_everything_as_it_was
     dsn: str, newer: pytest.MonkeyPatch
 ) -> None:
     done = await migrate(dsn, dry_run=True)
-    assert (done.before, done.after, done.steps) == (0, 2, ["schema_1", "colour"])
+    assert (done.before, done.after, done.steps) == (0, schema.VERSION, [step.name for step in schema.STEPS])
     assert "CREATE TABLE dispatcher.jobs" in done.sql
     assert SCRIPT in done.sql
     assert await postgres.fetch(dsn, "SELECT to_regnamespace('dispatcher') IS NULL") == [(True,)]
@@ -89,15 +89,16 @@ async def test_a_step_that_fails_is_undone_whole_and_those_before_it_stand(dsn: 
     newer.setitem(SQL, "colour", f"CREATE TABLE dispatcher.shades (name text); {SCRIPT.replace('jobs', 'nowhere')}")
     with pytest.raises(SpoolUnusable, match="nowhere"):
         await PostgresSpool(dsn).open(now=0.0)
-    assert await versions(dsn) == [1]
+    assert await versions(dsn) == [*range(1, schema.VERSION)]
     assert await postgres.fetch(dsn, "SELECT to_regclass('dispatcher.shades') IS NULL") == [(True,)]
 
 
 async def test_a_program_that_is_too_old_for_the_tables_leaves_them_alone(dsn: str, newer: pytest.MonkeyPatch) -> None:
-    newer.setattr(schema, "STEPS", (*schema.STEPS[:-1], replace(STEP, works_with=2)))
+    newer.setattr(schema, "STEPS", (*schema.STEPS[:-1], replace(STEP, works_with=schema.VERSION)))
+    newest = schema.VERSION
     await migrate(dsn)
     newer.undo()
-    with pytest.raises(SpoolUnusable, match="have version 2 and need a program that knows version 2"):
+    with pytest.raises(SpoolUnusable, match=f"have version {newest} and need a program that knows version {newest}"):
         await PostgresSpool(dsn).open(now=0.0)
 
 
