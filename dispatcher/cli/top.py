@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import time
 from collections import deque
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
 def top(*, url: str, account: str | None, every: float, once: bool, as_json: bool) -> None:
     """Watch a running daemon: jobs by state, rates, limits, what work waits for, the fleet. Needs no key.
 
-    On a terminal it redraws one screen until Ctrl-C; elsewhere it prints one line for each account and look.
+    On a terminal it redraws one screen until Ctrl-C or SIGTERM; elsewhere it prints one line for each account and look.
 
     Exit status: 0; 1 with --once when an account is not ready; 2 when there is no daemon at the address.
     """
     from dispatcher.cli.scrape import base_of  # noqa: PLC0415 - help stays fast
 
     watch = Watch(base_of(url), account)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, with the terminal as it was
     with contextlib.suppress(KeyboardInterrupt):
         watch.look()
         if watch.away:

@@ -173,13 +173,19 @@ class Terminal:
                         r"\x1b\[[0-9;?]*[A-Za-z]", "", os.read(self._ours, 65536).decode(errors="replace")
                     )
 
-    def close(self) -> None:
-        self.process.send_signal(signal.SIGINT)
+    def close(self, by: signal.Signals = signal.SIGINT) -> bytes:
+        """End it by a signal; what it wrote since."""
+        last = b""
+        self.process.send_signal(by)
         try:
-            while self.process.poll() is None:
+            while self.process.poll() is None or select.select([self._ours], [], [], 0)[0]:
                 if select.select([self._ours], [], [], 0.1)[0]:
-                    with contextlib.suppress(OSError):
-                        os.read(self._ours, 65536)
+                    try:
+                        last += os.read(self._ours, 65536)
+                    except OSError:  # Linux says so when the other side is closed
+                        break
+            self.process.wait(timeout=10)
+            return last
         finally:
             self.process.kill()
             self.process.wait(timeout=10)
@@ -202,6 +208,17 @@ def test_on_a_terminal_a_daemon_that_goes_away_and_comes_back_is_shown_as_such(t
                 )
         finally:
             terminal.close()
+    assert terminal.process.returncode == 0
+
+
+def test_a_service_manager_that_ends_it_gets_the_terminal_back(tmp_path: Path) -> None:
+    """SIGTERM leaves the screen of its own, and shows the cursor, as Ctrl-C does."""
+    with daemon_process(tmp_path, "http://127.0.0.1:9") as daemon:
+        terminal = Terminal("top", "--url", daemon.url, "--every", "0.2")
+        terminal.until(lambda text: "● default  ready" in text)
+        last = terminal.close(signal.SIGTERM)
+    assert b"\x1b[?1049l" in last
+    assert b"\x1b[?25h" in last
     assert terminal.process.returncode == 0
 
 
