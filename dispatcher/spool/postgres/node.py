@@ -11,7 +11,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -50,7 +50,7 @@ class Node:
         id: fencing number, 0 before `join`.
         program: what runs here, and its version.
         address: where it listens, "" when it does not.
-        report: a JSON object that it tells the others of itself at every beat.
+        report: asked at every beat for a JSON object that the others are told of this process.
     """
 
     __slots__ = ("_lives_until", "address", "id", "lease_s", "name", "named", "program", "report")
@@ -62,7 +62,7 @@ class Node:
         self.id = 0
         self.program = ""
         self.address = ""
-        self.report = "{}"
+        self.report: Callable[[], str] = _nothing
         self._lives_until = float("-inf")
 
     def __repr__(self) -> str:
@@ -146,9 +146,14 @@ class Node:
             steady: this process has reached the database for a whole lease. Otherwise the database itself was away, and
                 the others may be as well as this one.
         """
+        await connection.execute(SQL["tell"], self.id, self.program, self.address, self.report())
         expired = await connection.fetch(SQL["end_expired"], 0.0 if steady else NOT_YET_S)
         await connection.execute(SQL["forget_nodes"], REMEMBERED_S)
         return await abandon(connection, group, [row[0] for row in expired], now=now)
+
+
+def _nothing() -> str:
+    return "{}"
 
 
 def _runs_here(host: str, pid: int) -> bool:

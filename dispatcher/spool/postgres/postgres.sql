@@ -186,7 +186,13 @@ SELECT written FROM dispatcher.nodes WHERE id = $1 FOR UPDATE;
 
 -- name: leave
 -- A node goes: whoever looks next ends it. $1 node
-UPDATE dispatcher.nodes SET deadline = 'epoch' WHERE id = $1 AND ended_at IS NULL;
+UPDATE dispatcher.nodes
+SET deadline = 'epoch', report = jsonb_build_object('left_at', extract(epoch FROM clock_timestamp()))
+WHERE id = $1 AND ended_at IS NULL;
+
+-- name: tell
+-- What a node tells of itself. $1 node, $2 program, $3 address, $4 a JSON object
+UPDATE dispatcher.nodes SET program = $2, address = $3, report = $4::jsonb WHERE id = $1;
 
 -- name: end_named
 -- End the earlier life of a node. $1 name

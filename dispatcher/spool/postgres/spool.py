@@ -22,7 +22,7 @@ from dispatcher.model.state import State
 from dispatcher.spool.encoding import STATES
 from dispatcher.spool.moving import check
 from dispatcher.spool.port import Collected
-from dispatcher.spool.postgres import care, copying, outbox, reading, schema
+from dispatcher.spool.postgres import care, copying, outbox, reading, schema, stats
 from dispatcher.spool.postgres.claiming import Claimer
 from dispatcher.spool.postgres.hints import Listener
 from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
@@ -30,6 +30,7 @@ from dispatcher.spool.postgres.node import BEATS_PER_LEASE, Node
 from dispatcher.spool.postgres.statements import SQL
 from dispatcher.spool.postgres.writer import Accepting, Applying, Operation, Tending, Writer
 from dispatcher.spool.room import RowLimits
+from dispatcher.spool.roster import Roster
 from dispatcher.spool.writer import COMMIT_BUCKETS_S
 
 if TYPE_CHECKING:
@@ -186,6 +187,27 @@ class PostgresSpool:
 
     def limit_rows(self, account: str, most: int) -> None:
         self._limits.set(account, most)
+
+    # -- among others -------------------------------------------------------------------------------------------------
+
+    @property
+    def node_id(self) -> int:
+        return self.node.id
+
+    @property
+    def lease_runs(self) -> bool:
+        return self.node.lives
+
+    @property
+    def failures(self) -> int:
+        """Writes that did not come to pass because the database was away."""
+        return self._writer.failures if self._open else 0
+
+    def introduce(self, *, program: str, address: str, report: Callable[[], str]) -> None:
+        self.node.program, self.node.address, self.node.report = program, address, report
+
+    async def roster(self) -> Roster:
+        return await self._ask(stats.roster)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

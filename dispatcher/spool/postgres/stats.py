@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import orjson
+
 from dispatcher.spool.postgres.statements import SQL, VIEW_SQL
+from dispatcher.spool.roster import REMEMBERED_S, LeaderRecord, NodeRecord, Roster
 
 if TYPE_CHECKING:
     from dispatcher.spool.postgres.link import Connection
@@ -61,6 +64,14 @@ class DatabaseStats:
 async def nodes(connection: Connection) -> list[NodeStats]:
     """The nodes that live."""
     return [NodeStats(*row) for row in await connection.fetch(SQL["all_nodes"])]
+
+
+async def roster(connection: Connection) -> Roster:
+    """Nodes and leaders, those that went lately among them."""
+    found = [
+        NodeRecord(*row[:12], orjson.loads(row[12])) for row in await connection.fetch(VIEW_SQL["roster"], REMEMBERED_S)
+    ]
+    return Roster(found, [LeaderRecord(*row) for row in await connection.fetch(VIEW_SQL["all_leaders"])])
 
 
 async def stats(connection: Connection) -> DatabaseStats:

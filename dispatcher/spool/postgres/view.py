@@ -15,7 +15,8 @@ from dispatcher.spool.encoding import STATES
 from dispatcher.spool.postgres import check, reading, schema
 from dispatcher.spool.postgres.link import Address, Connection, Link
 from dispatcher.spool.postgres.statements import SQL, VIEW_SQL
-from dispatcher.spool.postgres.stats import DatabaseStats, NodeStats, nodes, stats
+from dispatcher.spool.postgres.stats import DatabaseStats, NodeStats, nodes, roster, stats
+from dispatcher.spool.roster import Roster
 from dispatcher.spool.view import LAST_SEQ, PAGE_ROWS, Filter
 
 T = TypeVar("T")
@@ -82,6 +83,10 @@ class PostgresView:
     def nodes(self) -> list[NodeStats]:
         """The nodes that live."""
         return self._ask(nodes)
+
+    def roster(self) -> Roster:
+        """The nodes, what each tells of itself, and who assigns for which account."""
+        return self._ask(roster)
 
     def accounts(self) -> dict[str, int]:
         """Number of each account by its name."""

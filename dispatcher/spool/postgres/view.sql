@@ -93,3 +93,28 @@ SELECT j.seq FROM dispatcher.jobs AS j
 WHERE j.state = 2 AND j.state <= 4 AND j.owner NOT IN (SELECT id FROM dispatcher.nodes WHERE ended_at IS NULL)
 UNION ALL
 SELECT j.seq FROM dispatcher.jobs AS j WHERE j.state >= 5 AND j.owner <> 0;
+
+-- name: roster
+-- Nodes that are there, and those that went within $1 seconds and have not come back under their name. One that has left
+-- says when it did. Programs that only look in and leave are told by no name of their own: they are not missed.
+SELECT n.id, n.name, n.host, n.pid, n.program, n.address, n.knows_version,
+    extract(epoch FROM coalesce(t.gone_at, clock_timestamp()) - n.started_at)::double precision,
+    n.lease_s,
+    CASE WHEN t.gone_at IS NULL THEN extract(epoch FROM n.deadline - clock_timestamp())::double precision END,
+    extract(epoch FROM clock_timestamp() - t.gone_at)::double precision,
+    t.left_at IS NOT NULL,
+    n.report::text
+FROM dispatcher.nodes AS n
+CROSS JOIN LATERAL (SELECT to_timestamp((n.report ->> 'left_at')::double precision) AS left_at) AS l
+CROSS JOIN LATERAL (SELECT l.left_at, coalesce(l.left_at, n.ended_at) AS gone_at) AS t
+WHERE CASE WHEN t.gone_at IS NULL THEN n.deadline > 'epoch' ELSE
+    t.gone_at > clock_timestamp() - make_interval(secs => $1::double precision)
+    AND (t.left_at IS NULL OR n.address <> '')
+    AND NOT EXISTS (SELECT 1 FROM dispatcher.nodes AS newer WHERE newer.name = n.name AND newer.id > n.id)
+END
+ORDER BY n.name, n.id;
+
+-- name: all_leaders
+-- Which node assigns for which account, whether it still lives or not.
+SELECT account, node, term, extract(epoch FROM clock_timestamp() - since)::double precision
+FROM dispatcher.leaders ORDER BY account;

@@ -140,6 +140,8 @@ class Writer:
         self._number = 0
         self.lost_leases = 0
         """how often this process had to begin anew as another node"""
+        self.failures = 0
+        """groups that were not written because the database was away"""
 
     def submit(self, operation: Operation) -> None:
         """Hand in an operation. Never waits.
@@ -191,6 +193,7 @@ class Writer:
         try:
             answers = await self._until_known(operations)
         except DatabaseAway as error:
+            self.failures += 1
             answers = [(operation, error) for operation in operations]
         except Exception as error:  # noqa: BLE001 - whatever went wrong, those who wait must hear of it
             if len(operations) > 1:
