@@ -69,7 +69,8 @@ async def nodes(connection: Connection) -> list[NodeStats]:
 async def roster(connection: Connection) -> Roster:
     """Nodes and leaders, those that went lately among them."""
     found = [
-        NodeRecord(*row[:12], orjson.loads(row[12])) for row in await connection.fetch(VIEW_SQL["roster"], REMEMBERED_S)
+        NodeRecord(**{**row, "report": orjson.loads(row["report"])})
+        for row in await connection.fetch(VIEW_SQL["roster"], REMEMBERED_S)
     ]
     return Roster(found, [LeaderRecord(*row) for row in await connection.fetch(VIEW_SQL["all_leaders"])])
 

@@ -96,14 +96,14 @@ SELECT j.seq FROM dispatcher.jobs AS j WHERE j.state >= 5 AND j.owner <> 0;
 
 -- name: roster
 -- Nodes that are there, and those that went within $1 seconds and have not come back under their name. One that has left
--- says when it did. Programs that only look in and leave are told by no name of their own: they are not missed.
+-- says when it did; if it did not listen anywhere, it was a command, and nobody misses it.
 SELECT n.id, n.name, n.host, n.pid, n.program, n.address, n.knows_version,
-    extract(epoch FROM coalesce(t.gone_at, clock_timestamp()) - n.started_at)::double precision,
+    extract(epoch FROM coalesce(t.gone_at, clock_timestamp()) - n.started_at)::double precision AS up_s,
     n.lease_s,
-    CASE WHEN t.gone_at IS NULL THEN extract(epoch FROM n.deadline - clock_timestamp())::double precision END,
-    extract(epoch FROM clock_timestamp() - t.gone_at)::double precision,
-    t.left_at IS NOT NULL,
-    n.report::text
+    CASE WHEN t.gone_at IS NULL THEN extract(epoch FROM n.deadline - clock_timestamp())::double precision END AS left_s,
+    extract(epoch FROM clock_timestamp() - t.gone_at)::double precision AS gone_s,
+    t.left_at IS NOT NULL AS in_order,
+    n.report::text AS report
 FROM dispatcher.nodes AS n
 CROSS JOIN LATERAL (SELECT to_timestamp((n.report ->> 'left_at')::double precision) AS left_at) AS l
 CROSS JOIN LATERAL (SELECT l.left_at, coalesce(l.left_at, n.ended_at) AS gone_at) AS t
