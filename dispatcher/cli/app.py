@@ -23,6 +23,7 @@ class LazyGroup(click.Group):
         "plan": ("dispatcher.cli.plan:plan", "Dry run: who would get which job, and why not. Sends nothing."),
         "run": ("dispatcher.cli.run:run", "The daemon: an address that takes createjobs as Hellotracks does."),
         "top": ("dispatcher.cli.top:top", "Watch a running daemon in the terminal."),
+        "nodes": ("dispatcher.cli.nodes:nodes", "Who works on the spool, and who assigns for which account."),
         "sandbox": ("dispatcher.cli.sandbox:sandbox", "A local server that speaks the Hellotracks API."),
         "demo": ("dispatcher.cli.demo:demo", "20 000 jobs through the whole pipeline, against a sandbox of its own."),
         "jobs": ("dispatcher.cli.jobs:jobs", "Look at jobs in the spool; take back or change one before it is sent."),

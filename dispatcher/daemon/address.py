@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from dataclasses import dataclass
 
 from dispatcher.errors import ConfigError
@@ -34,6 +35,15 @@ class Address:
         """Base URL, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def url_for_others(self) -> str:
+        """Base URL under which other machines may find it: one that listens everywhere goes by the machine's name."""
+        try:
+            everywhere = ipaddress.ip_address(self.host).is_unspecified
+        except ValueError:
+            everywhere = not self.host
+        return Address(socket.gethostname(), self.port).url if everywhere else self.url
 
 
 def listening_address(settings: Settings, *, keyed: bool) -> Address:

@@ -45,6 +45,7 @@ class Families(Collector):
         yield _alone("event_loop_lag_seconds", "How late the event loop came round.", now.lag)
         if now.commits is not None:
             yield _alone("spool_commit_seconds", "Commits of the spool, the wait for the disk included.", now.commits)
+        yield from self._of_nodes()
         if now.free_bytes is None:
             return
         sizes = GaugeMetricFamily(PREFIX + "spool_bytes", "Size of the spool's file and of its log.", labels=["file"])
@@ -55,6 +56,22 @@ class Families(Collector):
         yield GaugeMetricFamily(
             PREFIX + "spool_disk_floor_bytes", "Free space below which new jobs are refused.", value=now.min_free_bytes
         )
+
+    def _of_nodes(self) -> Iterator[Metric]:
+        now = self._process
+        if now.nodes is not None:
+            nodes = GaugeMetricFamily(PREFIX + "nodes", "Processes on the same database, by state.", labels=["state"])
+            for state, many in now.nodes.items():
+                nodes.add_metric([state], many)
+            yield nodes
+        if now.lease_runs is not None:
+            yield GaugeMetricFamily(
+                PREFIX + "lease_runs", "1 while this process holds its lease at the database.", value=now.lease_runs
+            )
+        if now.failures is not None:
+            yield CounterMetricFamily(
+                PREFIX + "spool_failures", "Groups of writes that the database was away for.", value=now.failures
+            )
 
     def _of_flow(self) -> Iterator[Metric]:
         yield self._gauges("jobs", "Jobs in the spool, by state.", "state", lambda one: one.status.counts)

@@ -66,7 +66,7 @@ class Health:
         for desk in tuple(self._desks.values()):
             with suppress(DispatcherError):  # an account that is being closed
                 samples.append(await sample(desk.dispatcher, problem=await self._reason(desk)))
-        body = self._meters.text(samples, self._process.sample())
+        body = self._meters.text(samples, await self._process.sample())
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _reason(self, desk: Desk) -> str:

@@ -11,6 +11,7 @@ from typing import Self
 
 from aiohttp import web
 
+from dispatcher import __version__
 from dispatcher.daemon.access import Guard
 from dispatcher.daemon.accounts import Accounts
 from dispatcher.daemon.address import Address, listening_address
@@ -24,6 +25,7 @@ from dispatcher.daemon.hooks import Hooks
 from dispatcher.daemon.jobs import Jobs
 from dispatcher.daemon.lag import LoopLag
 from dispatcher.daemon.metrics import Meters
+from dispatcher.daemon.nodes import Nodes
 from dispatcher.daemon.openapi import OpenApi
 from dispatcher.daemon.page import Page
 from dispatcher.daemon.passes import passes_of, require_api_keys
@@ -31,6 +33,7 @@ from dispatcher.daemon.passing import PassingOn
 from dispatcher.daemon.plan import Plan
 from dispatcher.daemon.process import Process
 from dispatcher.daemon.replay import Replay
+from dispatcher.daemon.report import Report
 from dispatcher.daemon.revision import Revision, revise
 from dispatcher.daemon.unreadable import server_log
 from dispatcher.errors import ConfigError
@@ -91,6 +94,7 @@ class Daemon:
         self._guard = Guard(passes, desks=self._accounts.desks)
         self._connections = Connections(most=raise_file_limit())
         self._lag = LoopLag()
+        self._nodes = Nodes(self._accounts.spool)
         self._page = Page(self._accounts.desks, settings=settings, loopback=self._address.loopback)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
@@ -116,6 +120,7 @@ class Daemon:
 
     async def __aenter__(self) -> Self:
         listener = await self._bind()
+        self._introduce()
         try:
             await self._accounts.open()
             self._runner = web.AppRunner(
@@ -185,6 +190,7 @@ class Daemon:
         self._accounts.release()
         await self._page.close()  # its streams never end by themselves
         await self._answered()
+        await self._nodes.close()
         await self._accounts.close()
         runner, self._runner = self._runner, None
         if runner is not None:
@@ -206,9 +212,20 @@ class Daemon:
         self._address = Address(address.host, listener.sockets[0].getsockname()[1])
         return listener
 
+    def _introduce(self) -> None:
+        """Others on the same database are told who is here."""
+        if self._nodes.shared is not None:
+            self._nodes.shared.introduce(
+                program=f"hellotracks-dispatcher {__version__}",
+                address=self._address.url_for_others,
+                report=Report(self.desks),
+            )
+
     def _application(self) -> web.Application:
         accounts, guard, settings = self._accounts, self._guard, self._settings
-        process = Process(settings, spool=accounts.spool, connections=self._connections, lag=self._lag)
+        process = Process(
+            settings, spool=accounts.spool, connections=self._connections, lag=self._lag, nodes=self._nodes
+        )
         door = Door(accounts, guard=guard, meters=self._meters, connections=self._connections)
         application = web.Application(middlewares=[web.middleware(door)], client_max_size=0)
         features = (

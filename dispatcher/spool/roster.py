@@ -162,6 +162,11 @@ class Shared(Protocol):
         """Whether the lease of this process runs for certain."""
         ...
 
+    @property
+    def failures(self) -> int:
+        """Groups of writes that did not come to pass because the database was away."""
+        ...
+
     def introduce(self, *, program: str, address: str, report: Callable[[], str]) -> None:
         """What the others are told of this process from now on.
 

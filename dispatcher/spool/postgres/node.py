@@ -7,6 +7,7 @@ the node's row until the commit; so nobody can end a node between its check and 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from dispatcher.errors import SpoolUnusable
+from dispatcher.model.event import Event
 from dispatcher.model.state import State
 from dispatcher.spool.encoding import CODE
 from dispatcher.spool.postgres.group import Group
@@ -26,6 +28,8 @@ from dispatcher.spool.postgres.statements import SQL
 
 if TYPE_CHECKING:
     from dispatcher.spool.postgres.link import Connection
+
+_log = logging.getLogger("dispatcher.spool")
 
 BEATS_PER_LEASE = 5
 NOT_YET_S = 3e8
@@ -146,10 +150,17 @@ class Node:
             steady: this process has reached the database for a whole lease. Otherwise the database itself was away, and
                 the others may be as well as this one.
         """
-        await connection.execute(SQL["tell"], self.id, self.program, self.address, self.report())
+        await connection.execute(SQL["tell"], self.id, self.program, self.address, self._reported())
         expired = await connection.fetch(SQL["end_expired"], 0.0 if steady else NOT_YET_S)
         await connection.execute(SQL["forget_nodes"], REMEMBERED_S)
         return await abandon(connection, group, [row[0] for row in expired], now=now)
+
+    def _reported(self) -> str:
+        try:
+            return self.report()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the lease goes on
+            _log.warning(Event("nothing to tell", node=self.name, error=repr(error)))
+            return "{}"
 
 
 def _nothing() -> str:
