@@ -98,6 +98,7 @@ def _as_dict(node: NodeRecord, roster: Roster) -> dict[str, Any]:
     }
     since_s = node.since_s
     return fields | {
+        "living": node.living,
         "state": node.state.value,
         "since_s": None if since_s is None else round(since_s, DIGITS),
         "leads": {one.account: round(one.since_s, DIGITS) for one in roster.leads.get(node.id, ())},
@@ -134,7 +135,7 @@ NUMBERS = {"number", "up", "lease left", "taken in", "through", "in flight"}
 
 
 def _cells(node: NodeRecord, roster: Roster) -> Iterator[str]:
-    report = node.report if node.state.living else {}
+    report = node.report if node.living else {}
     since_s, left_s = node.since_s, node.left_s
     yield node.name
     yield str(node.id)

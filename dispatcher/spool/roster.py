@@ -1,7 +1,8 @@
 """The processes that share a spool: who works on it, what each tells of itself, and which of them assigns for whom.
 
 A node is alive while it is heard of, and silent when its last word is older than two of its beats. It has left when it
-went in order, and ended when its lease ran out or another took its name.
+went in order, and was ended when its lease had run out or another took its name. One whose lease has run out is silent
+until somebody ends it, and no longer counted among the living.
 """
 
 from __future__ import annotations
@@ -30,11 +31,6 @@ class NodeState(StrEnum):
     SILENT = "silent"
     LEFT = "left"
     ENDED = "ended"
-
-    @property
-    def living(self) -> bool:
-        """Its lease runs."""
-        return self in {NodeState.ALIVE, NodeState.SILENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +76,11 @@ class NodeRecord:
         return NodeState.ALIVE
 
     @property
+    def living(self) -> bool:
+        """Its lease runs."""
+        return self.gone_s is None and (self.left_s is None or self.left_s > 0)
+
+    @property
     def since_s(self) -> float | None:
         """Seconds since it was last heard of; None when it is there and heard of."""
         if self.gone_s is not None:
@@ -121,7 +122,7 @@ class Roster:
     @cached_property
     def living(self) -> list[NodeRecord]:
         """Those whose lease runs."""
-        return [node for node in self.nodes if node.state.living]
+        return [node for node in self.nodes if node.living]
 
     @cached_property
     def led(self) -> dict[str, tuple[LeaderRecord, NodeRecord]]:
