@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.errors import ConfigError
 from dispatcher.spool.care import SpoolStats
+from dispatcher.spool.cluster import About, Cluster, Hint, cluster_of
 from dispatcher.spool.lent import LentSpool
 from dispatcher.spool.lock import holder
 from dispatcher.spool.memory import MemorySpool
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from dispatcher.spool.postgres import PostgresSpool, PostgresView
 
 __all__ = [
+    "About",
+    "Cluster",
     "Collected",
     "Filter",
+    "Hint",
     "LentSpool",
     "MemorySpool",
     "Outbox",
@@ -28,6 +32,7 @@ __all__ = [
     "SpoolStats",
     "SpoolView",
     "SqliteSpool",
+    "cluster_of",
     "holder",
     "is_postgres",
     "open_spool",

@@ -130,7 +130,8 @@ $function$;
 REVOKE ALL ON FUNCTION dispatcher.enqueue(text, jsonb, boolean, boolean, boolean) FROM PUBLIC;
 
 -- name: schema_2
--- leaders: which node assigns for an account. It leads for as long as it lives; term counts the leaders.
+-- leaders: which node assigns for an account. It leads for as long as it lives; term counts the leaders. 0 is nobody, and so
+-- is a number below zero: that node has resigned.
 -- nodes: how long the lease of each is, what its program is, where it listens, and what it tells of itself at every beat.
 CREATE TABLE dispatcher.leaders (
     account text PRIMARY KEY,
@@ -207,6 +208,41 @@ WHERE id IN (
     ORDER BY id FOR UPDATE SKIP LOCKED
 )
 RETURNING id;
+
+-- name: living
+-- Nodes that neither were ended nor have left.
+SELECT id, name FROM dispatcher.nodes WHERE ended_at IS NULL AND deadline > 'epoch';
+
+-- name: leads
+-- Who leads these accounts, its name while it lives, and for how long nobody does. $1 accounts
+SELECT l.account, l.node, l.term, CASE WHEN v.since IS NULL THEN n.name END,
+    coalesce(extract(epoch FROM clock_timestamp() - v.since), 0)::double precision
+FROM dispatcher.leaders AS l LEFT JOIN dispatcher.nodes AS n ON n.id = l.node
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN l.node <= 0 THEN l.since WHEN n.id IS NULL THEN 'epoch' ELSE n.ended_at END AS since
+) AS v
+WHERE l.account = ANY ($1::text[]);
+
+-- name: add_leaders
+-- Accounts that were never led. $1 accounts
+INSERT INTO dispatcher.leaders (account, node, term) SELECT a.account, 0, 0 FROM unnest($1::text[]) AS a (account)
+ON CONFLICT (account) DO NOTHING;
+
+-- name: lock_leaders
+-- Before they are judged. $1 accounts
+SELECT account FROM dispatcher.leaders WHERE account = ANY ($1::text[]) ORDER BY account FOR UPDATE;
+
+-- name: take_over
+-- Lead the accounts that nobody leads. Their rows are locked, so that a leader that was faster is seen. $1 this node,
+-- $2 accounts
+UPDATE dispatcher.leaders AS l SET node = $1, term = l.term + 1, since = clock_timestamp()
+WHERE l.account = ANY ($2::text[])
+AND NOT EXISTS (SELECT 1 FROM dispatcher.nodes AS n WHERE n.id = l.node AND n.ended_at IS NULL);
+
+-- name: resign
+-- Lead no longer, but for some accounts. The number stays, below zero: it is not this node's turn next. $1 this node,
+-- $2 accounts that it keeps
+UPDATE dispatcher.leaders SET node = -node, since = clock_timestamp() WHERE node = $1 AND account <> ALL ($2::text[]);
 
 -- name: abandoned
 -- What ended nodes were sending may have arrived: nobody knows. $1 nodes, $2 now, $3 accounts
@@ -435,6 +471,10 @@ FROM dispatcher.jobs AS j JOIN dispatcher.contents AS c ON c.seq = j.seq
 WHERE j.account = $1 AND j.seq = ANY ($2::bigint[])
 ORDER BY j.seq;
 
+-- name: through
+-- Which of these rows are settled or held. $1 account, $2 rows
+SELECT seq FROM dispatcher.jobs WHERE seq = ANY ($2::bigint[]) AND account = $1 AND state >= 4;
+
 -- name: bodies
 -- $1 account, $2 rows
 SELECT seq, body FROM dispatcher.contents WHERE account = $1 AND seq = ANY ($2::bigint[]);
@@ -467,6 +507,13 @@ SELECT account, state, array_agg(seq) FROM gone GROUP BY account, state;
 -- name: drop_contents
 -- $1 rows
 DELETE FROM dispatcher.contents WHERE seq = ANY ($1::bigint[]);
+
+-- name: give_hints
+-- In a transaction of their own, because commits that notify wait for one another; and for no disk. $1 hints
+WITH quiet AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+)
+SELECT pg_notify('dispatcher', h.text) FROM quiet CROSS JOIN unnest($1::text[]) AS h (text);
 
 -- name: outbox_waits
 -- Whether something was enqueued for an account. $1 account

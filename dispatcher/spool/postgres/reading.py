@@ -93,3 +93,8 @@ async def bodies(connection: Connection, account: int, seqs: Sequence[int]) -> d
     """Bodies by row."""
     rows = await connection.fetch(SQL["bodies"], account, list(seqs))
     return {row[0]: row[1] for row in rows}
+
+
+async def through(connection: Connection, account: int, seqs: Iterable[int]) -> list[int]:
+    """Those of these rows that are settled or held."""
+    return await numbers(connection, SQL["through"], account, list(seqs))

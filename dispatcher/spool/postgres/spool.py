@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dispatcher.errors import SpoolError, SpoolUnusable
-from dispatcher.model.event import Event
 from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import Accepted, Change, NewJob, Receipt, SpooledJob
 from dispatcher.model.state import State
@@ -24,9 +23,11 @@ from dispatcher.spool.moving import check
 from dispatcher.spool.port import Collected
 from dispatcher.spool.postgres import care, copying, outbox, reading, schema, stats
 from dispatcher.spool.postgres.claiming import Claimer
-from dispatcher.spool.postgres.hints import Listener
+from dispatcher.spool.postgres.cluster import PostgresCluster
+from dispatcher.spool.postgres.group import Group
+from dispatcher.spool.postgres.hints import Hints
 from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
-from dispatcher.spool.postgres.node import BEATS_PER_LEASE, Node
+from dispatcher.spool.postgres.node import Node
 from dispatcher.spool.postgres.statements import SQL
 from dispatcher.spool.postgres.writer import Accepting, Applying, Operation, Tending, Writer
 from dispatcher.spool.room import RowLimits
@@ -44,6 +45,7 @@ WAITING = (State.ACCEPTED, State.ASSIGNED, State.UNKNOWN, State.HELD)
 DECIDED = (State.ASSIGNED, State.SENDING, State.UNKNOWN)
 
 T = TypeVar("T")
+Work = Callable[["Connection", Group], Awaitable[Any]]
 
 
 class PostgresSpool:
@@ -76,6 +78,9 @@ class PostgresSpool:
         self.node = Node(node, lease_s=lease_s or self.address.lease_s)
         self.commits = Histogram(COMMIT_BUCKETS_S)
         """seconds that commits took"""
+        self._hints = Hints(self.address, self.node)
+        self.cluster = PostgresCluster(self.node, self._hints, write=self._tend, through=self._through, clock=clock)
+        """this process among the others, see `Cluster`"""
         self._limits = RowLimits(max_rows)
         self._clock = clock
         self._links: tuple[Link, ...] = ()
@@ -128,9 +133,9 @@ class PostgresSpool:
             clock=self._clock,
         )
         self._writing = asyncio.create_task(self._writer.run(), name="spool writer")
-        self._beating = asyncio.create_task(self._beat(), name="spool lease")
-        self._listener = Listener(self.address)
-        self._listening = asyncio.create_task(self._listener.run(), name="spool hints") if self.address.listen else None
+        self._beating = asyncio.create_task(self.cluster.run(), name="spool lease")
+        if self.address.listen:
+            self._hints.start()
         self._closing: asyncio.Task[None] | None = None
         self._open = True
         return recovered
@@ -143,13 +148,16 @@ class PostgresSpool:
         await asyncio.shield(self._closing)
 
     async def _end(self) -> None:
-        await _end(self._beating, self._listening)
+        self._beating.cancel()
+        await asyncio.gather(self._beating, return_exceptions=True)
         self._writer.stop()
         await self._writing
         await self._claimer.finish()
         with suppress(SpoolError):  # then the lease ends by itself
             async with self._links[0].use() as connection:
                 await self.node.leave(connection)
+        self.cluster.left()
+        await self._hints.close()
         await self._give_back()
         self._open = False
 
@@ -159,31 +167,12 @@ class PostgresSpool:
 
     def abandon(self) -> None:
         """Die without a word, for tests: as a killed process would, this leaves a node and its claims behind."""
-        for task in (self._beating, self._writing, self._listening):
-            if task is not None:
-                task.cancel()
+        for task in (self._beating, self._writing):
+            task.cancel()
+        self._hints.abandon()
         for link in self._links:
             link.cut()
         self._open = False
-
-    async def _beat(self) -> None:
-        """Renew the lease, and end nodes whose lease has run out."""
-        steady_since: float | None = None
-        while True:
-            await asyncio.sleep(self.node.lease_s / BEATS_PER_LEASE)
-            began = time.monotonic()
-            steady = steady_since is not None and began - steady_since > self.node.lease_s
-            try:
-                unknown = await self._write(
-                    partial(Tending, partial(self.node.look, now=self._clock(), steady=steady), rows=1)
-                )
-            except SpoolError as error:
-                steady_since = None
-                _log.warning(Event("lease not renewed", node=self.node.name, error=str(error)))
-                continue
-            steady_since = began if steady_since is None else steady_since
-            if unknown:
-                _log.warning(Event("another node ended", unknown=unknown))
 
     def limit_rows(self, account: str, most: int) -> None:
         self._limits.set(account, most)
@@ -238,7 +227,7 @@ class PostgresSpool:
 
     def watch(self, watcher: Callable[[str], None]) -> Callable[[], None]:
         """See `Outbox.watch`. Without effect where the address says `listen=off`."""
-        return self._listener.watch(watcher)
+        return self._hints.watch(watcher)
 
     async def adopt(self, rows: Sequence[copying.WholeRow]) -> int:
         """Write rows of a file as they are there, but for those that are here already; returns how many were written.
@@ -248,6 +237,10 @@ class PostgresSpool:
         """
         answer: int = await self._write(partial(Tending, partial(copying.adopt, rows=rows)))
         return answer
+
+    async def _tend(self, work: Work) -> Any:
+        """Run work beside the writes of others, for the cluster."""
+        return await self._write(partial(Tending, work, rows=1))
 
     async def _write(self, operation: Callable[..., Operation]) -> Any:
         """Hand in an operation and wait for the commit. A caller that is cancelled meanwhile no longer hears of it."""
@@ -342,6 +335,10 @@ class PostgresSpool:
             if not after:
                 return
 
+    async def _through(self, account: str, seqs: Collection[int]) -> list[int]:
+        number = await self._number(account)
+        return [] if number is None else await self._ask(partial(reading.through, account=number, seqs=seqs))
+
     async def _number(self, account: str) -> int | None:
         """Number of an account; another process may have made it."""
         self._check_open()
@@ -380,13 +377,6 @@ class PostgresSpool:
             self._pruned_to[number] = gone[-1] if len(gone) == limit else end
             if gone:
                 return len(gone)
-
-
-async def _end(*tasks: asyncio.Task[None] | None) -> None:
-    running = [task for task in tasks if task is not None]
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _decided(connection: Connection, *, number: int, after: int) -> tuple[list[SpooledJob], int]:

@@ -1,0 +1,106 @@
+"""Who leads which account: read, taken over and given back, inside a transaction of the writer.
+
+A row of `leaders` names a node by its number. It leads for as long as that number has not ended, and whatever it writes
+is fenced by the same number; so a leader that was replaced writes nothing. Numbers below zero have resigned.
+
+To take an account over its row is locked first and judged then, by a statement that sees all that was committed before:
+a leader that came in between is there, and so is its node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from dispatcher.spool.postgres.statements import SQL
+
+if TYPE_CHECKING:
+    from dispatcher.spool.postgres.link import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """An account's leader.
+
+    Attributes:
+        node: fencing number, below 0 when it has resigned.
+        term: counts the leaders.
+        name: the node's, "" when nobody leads.
+        vacant_s: for how long nobody has (s); 0 while somebody does.
+    """
+
+    node: int
+    term: int
+    name: str
+    vacant_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look has found.
+
+    Attributes:
+        node: number of the node that looked.
+        leads: by account.
+        peers: how many other nodes there are.
+    """
+
+    node: int
+    leads: Mapping[str, Lead]
+    peers: int
+
+
+async def look(
+    connection: Connection, node: int, accounts: Collection[str], *, at_once: Collection[str], patience_s: float
+) -> Found:
+    """Who leads these accounts; those that nobody leads are taken where it is this node's turn.
+
+    Args:
+        connection: inside a transaction of this node, behind its fence.
+        node: number of this node.
+        accounts: that it would lead.
+        at_once: those of them that it takes although it may be another's turn.
+        patience_s: an account that nobody has led for so long is anybody's.
+    """
+    nodes = {row["id"]: row["name"] for row in await connection.fetch(SQL["living"])}
+    leads = await _leads(connection, accounts)
+    absent = sorted(set(accounts) - leads.keys())
+    if absent:
+        await connection.execute(SQL["add_leaders"], absent)
+        leads |= await _leads(connection, absent)
+    wanted = [
+        account
+        for account, lead in leads.items()
+        if not lead.name
+        and (account in at_once or lead.vacant_s > patience_s or _turn(account, nodes, resigned=-lead.node) == node)
+    ]
+    if wanted:
+        await connection.fetch(SQL["lock_leaders"], sorted(wanted))
+        await connection.execute(SQL["take_over"], node, wanted)
+        leads |= await _leads(connection, wanted)
+    return Found(node, leads, len(nodes.keys() - {node}))
+
+
+async def resign(connection: Connection, node: int, standing: Collection[str]) -> None:
+    """Give back every account but those that the node stands for."""
+    await connection.execute(SQL["resign"], node, list(standing))
+
+
+async def _leads(connection: Connection, accounts: Collection[str]) -> dict[str, Lead]:
+    rows = await connection.fetch(SQL["leads"], list(accounts))
+    return {account: Lead(node, term, name or "", vacant_s) for account, node, term, name, vacant_s in rows}
+
+
+def _turn(account: str, nodes: Mapping[int, str], *, resigned: int) -> int | None:
+    """Whose turn it is: the accounts of a node that has gone spread over all that are left (rendezvous hashing).
+
+    A node that has just resigned is on its way out.
+    """
+    left = {number: name for number, name in nodes.items() if number != resigned}
+    return max(left, key=lambda number: _weight(account, left[number]), default=None)
+
+
+def _weight(account: str, name: str) -> bytes:
+    return blake2b(f"{account}\0{name}".encode(), digest_size=8).digest()
