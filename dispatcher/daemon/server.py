@@ -95,7 +95,7 @@ class Daemon:
         self._connections = Connections(most=raise_file_limit())
         self._lag = LoopLag()
         self._nodes = Nodes(self._accounts.spool)
-        self._page = Page(self._accounts.desks, settings=settings, loopback=self._address.loopback)
+        self._page = Page(self._accounts.desks, settings=settings, loopback=self._address.loopback, nodes=self._nodes)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._loops: list[asyncio.Task[None]] = []

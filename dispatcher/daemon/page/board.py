@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -52,17 +52,17 @@ class Board:
         self._history.add(self._point)
         self.map.tick(watched=bool(self.readers))
 
-    def publish(self, accounts: Sequence[Mapping[str, Any]]) -> None:
+    def publish(self, around: Mapping[str, Any], leader: Mapping[str, Any] | None) -> None:
         """Tell the readers the last second; nobody there, nothing done."""
         if self.readers and self._point is not None:
             point = {name: short(getattr(self._point, name)) for name in Point.__struct_fields__}
-            told = event("tick", orjson.dumps(self._document(accounts) | {"point": point}))
+            told = event("tick", orjson.dumps(self._document(around, leader) | {"point": point}))
             for reader in self.readers:
                 reader.offer(told)
 
-    def everything(self, accounts: Sequence[Mapping[str, Any]]) -> bytes:
+    def everything(self, around: Mapping[str, Any], leader: Mapping[str, Any] | None) -> bytes:
         """The event that tells all: what is now, and the last minutes."""
-        return event("snapshot", orjson.dumps(self._document(accounts) | {"history": self._history.columns()}))
+        return event("snapshot", orjson.dumps(self._document(around, leader) | {"history": self._history.columns()}))
 
     def line(self) -> dict[str, Any]:
         """The account in the table of all."""
@@ -80,14 +80,21 @@ class Board:
             "confirmed_per_s": short(rates[State.CONFIRMED]),
         }
 
-    def _document(self, accounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def _document(self, around: Mapping[str, Any], leader: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The account as it is.
+
+        Args:
+            around: what is the same for all accounts: their lines, and the nodes.
+            leader: the node that assigns for it, None when the spool is this process's alone.
+        """
         dispatcher, flow = self.desk.dispatcher, self._flow
         pipeline, settings = dispatcher.pipeline, dispatcher.settings
         gate = pipeline.turnstile.gate.snapshot(pipeline.clock.monotonic())
         fleet = pipeline.fleet
         return {
             "account": dispatcher.account,
-            "accounts": accounts,
+            **around,
+            "leader": leader,
             "now": short(pipeline.clock.now()),
             "problem": self.desk.problem,
             "counts": {state.value: count for state, count in flow.counts.items()},

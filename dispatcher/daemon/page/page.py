@@ -13,7 +13,9 @@ import msgspec
 from aiohttp import hdrs, web
 
 from dispatcher.daemon.desk import Desk
+from dispatcher.daemon.nodes import Nodes
 from dispatcher.daemon.page.acting import keys_in, replay, withdraw
+from dispatcher.daemon.page.among import leader_document, nodes_document
 from dispatcher.daemon.page.assets import PATH, Assets
 from dispatcher.daemon.page.board import Board
 from dispatcher.daemon.page.entry import OFF, Entry, read_document
@@ -58,6 +60,7 @@ class Page:
         desks: the accounts by name, as they are at the moment.
         settings: tokens and map images.
         loopback: nobody but this machine can reach the daemon.
+        nodes: the daemons on the same spool.
         feed: the event streams.
         entry: who may come in.
     """
@@ -68,11 +71,13 @@ class Page:
         *,
         settings: Settings,
         loopback: bool,
+        nodes: Nodes,
         feed: Feed | None = None,
         entry: Entry | None = None,
     ) -> None:
         self._desks = desks
         self._settings = settings
+        self._nodes = nodes
         self._entry = entry or Entry(settings, loopback=loopback)
         self._assets = Assets(tile_url=settings.tile_url)
         self._feed = feed or Feed()
@@ -126,10 +131,12 @@ class Page:
 
     async def _tick(self) -> None:
         self._keep_boards()
+        if len(self._feed):
+            self._nodes.hurry()
         await asyncio.gather(*(self._sample(board) for board in self._boards.values()))
-        lines = self._lines()
+        around = self._around()
         for board in self._boards.values():
-            board.publish(lines)
+            board.publish(around, self._leader(board))
 
     def _keep_boards(self) -> None:
         """A board for each account there is, and none for what is gone."""
@@ -147,8 +154,18 @@ class Page:
         except Exception as error:  # noqa: BLE001 - an account in trouble does not blind the others
             _log.warning("the page cannot look at %s: %r", board.desk.dispatcher.account, error)
 
-    def _lines(self) -> list[dict[str, Any]]:
-        return [board.line() for board in self._boards.values()]
+    def _around(self) -> dict[str, Any]:
+        """What the readers of all accounts are told."""
+        return {
+            "accounts": [board.line() for board in self._boards.values()],
+            "nodes": nodes_document(self._nodes),
+        }
+
+    def _leader(self, board: Board) -> dict[str, Any] | None:
+        shared, settings = self._nodes.shared, board.desk.dispatcher.settings
+        if shared is None or settings.policy == "none":
+            return None
+        return leader_document(self._nodes.seen(), settings.account, me=shared.node_id)
 
     # -- who may ----------------------------------------------------------------------------------------------------
 
@@ -215,10 +232,11 @@ class Page:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         board = self._board(request)
+        await self._nodes.look()
         return await self._feed.serve(
             request,
             board.readers,
-            everything=lambda: board.everything(self._lines()),
+            everything=lambda: board.everything(self._around(), self._leader(board)),
             allowed=lambda: self._entry.may_read(request),
             headers=self._assets.headers,
         )

@@ -5,6 +5,7 @@ import * as letters from "./letters.js";
 import * as job from "./job.js";
 import * as jobs from "./jobs.js";
 import * as map from "./map.js";
+import * as nodes from "./nodes.js";
 import * as overview from "./overview.js";
 import { h, replace, text } from "./dom.js";
 import { count, rate } from "./format.js";
@@ -12,13 +13,14 @@ import { ready as plotlyReady } from "./plot.js";
 import { Refused, askForToken, leave, read } from "./server.js";
 import { Stream } from "./stream.js";
 
-const VIEWS = { "": overview, map, jobs, job, dead: letters, accounts };
+const VIEWS = { "": overview, map, jobs, job, dead: letters, accounts, nodes };
 const TABS = [
   ["", "Overview"],
   ["map", "Map"],
   ["jobs", "Jobs"],
   ["dead", "Dead letters"],
   ["accounts", "Accounts"],
+  ["nodes", "Nodes"],
 ];
 const SPEAK_MS = 15000;
 const ACCOUNT = "dispatcher-account";
@@ -48,6 +50,7 @@ const stream = new Stream({
     app.history = history;
     if (view?.update) view.update(document, history);
     nav(counts);
+    alone(document);
     banner(document);
     pick(document.accounts.map((line) => line.name));
     if (Date.now() - spokenAt > SPEAK_MS) {
@@ -104,7 +107,9 @@ function pick(names) {
 }
 
 function banner(document) {
-  const told = document.problem || (document.fleet.policy === "none" ? "" : document.fleet.problem);
+  const away = document.nodes?.problem ? `The database is away, so what is shown here stands still: ${document.nodes.problem}` : "";
+  const fleet = document.fleet.policy === "none" || (document.leader && !document.leader.here) ? "" : document.fleet.problem;
+  const told = away || document.problem || fleet;
   const place = $("banner");
   place.hidden = !told;
   text(place, told);
@@ -116,7 +121,7 @@ function nav(counts) {
   const dead = counts ? counts.rejected + counts.dead : 0;
   const place = $("nav");
   if (!place.childElementCount) {
-    replace(place, TABS.map(([name, word]) => h("a", { href: `#/${name}`, data: { view: name } }, word)));
+    replace(place, TABS.map(([name, word]) => h("a", { href: `#/${name}`, data: { view: name }, hidden: name === "nodes" }, word)));
   }
   for (const link of place.children) {
     if (link.dataset.view === here) link.setAttribute("aria-current", "page");
@@ -127,6 +132,11 @@ function nav(counts) {
   if (!dead) badge?.remove();
   else if (badge) text(badge, count(dead));
   else letter.append(h("span", { class: "badge" }, count(dead)));
+}
+
+/** A spool that is this daemon's alone has no nodes to show. */
+function alone(document) {
+  $("nav").querySelector('[data-view="nodes"]').hidden = !document.nodes;
 }
 
 /** View, its parts and its parameters, as the address says. */

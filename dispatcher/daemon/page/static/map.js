@@ -3,6 +3,7 @@
 import { h, person, pill, replace, table, text } from "./dom.js";
 import { NONE, count, day, hours, short, words } from "./format.js";
 import { jobLink } from "./jobs.js";
+import { elsewhere, leaderKey } from "./nodes.js";
 import { CONFIG, colour, layout, plotly } from "./plot.js";
 import { draw as tiles } from "./tiles.js";
 import { read, url } from "./server.js";
@@ -34,6 +35,8 @@ export function open(root, app, parts, params) {
   const shown = Object.fromEntries([...LAYERS, ...JOBS].map(([name]) => [name, name !== "off"]));
   const search = h("input", { type: "search", placeholder: "Find a member", "aria-label": "Find a member" });
   const members = h("div", { class: "members" });
+  const leader = h("div");
+  let led = "";
   const side = h("section", { class: "card", "aria-label": "Members", tabindex: "-1" });
   const numbers = {};
   let worker = params.get("worker") ?? "";
@@ -95,7 +98,7 @@ export function open(root, app, parts, params) {
   // -- the list beside the map ------------------------------------------------------------------------------------------
 
   function home() {
-    replace(side, h("h2", {}, "Members"), h("div", { class: "row" }, search), members);
+    replace(side, h("h2", {}, "Members"), leader, h("div", { class: "row" }, search), members);
     list();
   }
 
@@ -105,7 +108,8 @@ export function open(root, app, parts, params) {
       return;
     }
     if (!data.names) {
-      replace(members, h("p", { class: "empty" }, app.now?.fleet.problem || "The members are not read yet."));
+      const told = elsewhere(app.now) ? "They are on that node's page." : app.now?.fleet.problem || "The members are not read yet.";
+      replace(members, h("p", { class: "empty" }, told));
       return;
     }
     const wanted = search.value.trim().toLowerCase();
@@ -398,6 +402,11 @@ export function open(root, app, parts, params) {
     update(now) {
       text(numbers.held, count(now.counts.held));
       text(numbers.waiting, count(now.counts.accepted + now.counts.assigned + now.counts.unknown));
+      if (leaderKey(now) !== led) {
+        led = leaderKey(now);
+        replace(leader, elsewhere(now));
+        list();
+      }
       refresh(now.fleet.map);
       if (worker && !route && data) show(true);
     },

@@ -4,6 +4,7 @@ import { chart } from "./charts.js";
 import { h, replace, text } from "./dom.js";
 import { NONE, count, moment, ms, rate, short, span } from "./format.js";
 import { flow } from "./flow.js";
+import { elsewhere } from "./nodes.js";
 
 const DRAW_MS = 2000;
 const WAITS = {
@@ -101,7 +102,7 @@ export function open(root, app) {
       value(figures.limit, `${now.gate.in_flight} of ${now.gate.limit}`);
       text(state, sentence(now));
       picture.update(now);
-      members(fleet, now.fleet);
+      members(fleet, now);
       facts(gate, now, last);
       if (Date.now() - drawn >= DRAW_MS - 100) {
         drawn = Date.now();
@@ -130,9 +131,15 @@ function sentence({ gate, counts, rates, problem }) {
   return rates.confirmed ? `${short(open)} on the way.` : `${short(open)} wait.`;
 }
 
-function members(place, fleet) {
+function members(place, now) {
+  const fleet = now.fleet;
   if (fleet.policy === "none") {
     replace(place, h("p", { class: "empty" }, "No engine: jobs keep whom their caller named (policy none)."));
+    return;
+  }
+  const there = elsewhere(now);
+  if (there) {
+    replace(place, there);
     return;
   }
   const said = fleet.problem || (fleet.age_s === null ? "The members are not read yet." : `Read ${span(Math.round(fleet.age_s))} ago. Policy ${fleet.policy}, else ${fleet.fallback}.`);
@@ -141,11 +148,11 @@ function members(place, fleet) {
     if (!fleet.problem && fleet.age_s !== null) replace(place, h("p", { class: "muted small" }, said), h("p", { class: "small" }, h("a", { href: "#/map" }, "Show them on the map")));
     return;
   }
-  const there = Object.entries(fleet.members).filter(([, many]) => many);
+  const some = Object.entries(fleet.members).filter(([, many]) => many);
   replace(
     place,
     h("p", { class: "muted small" }, said),
-    h("div", { class: "fleet-bar", "aria-hidden": "true" }, there.map(([state, many]) => grow(h("i", { data: { hue: state } }), many))),
+    h("div", { class: "fleet-bar", "aria-hidden": "true" }, some.map(([state, many]) => grow(h("i", { data: { hue: state } }), many))),
     h("ul", { class: "legend" }, Object.entries(fleet.members).map(([state, many]) => h("li", { data: { hue: state } }, `${FLEET[state]} `, h("b", {}, count(many))))),
     h("p", { class: "small" }, h("a", { href: "#/map" }, "Show them on the map")),
   );
