@@ -9,7 +9,7 @@ import pytest
 
 from dispatcher.spool import Spool
 from tests import postgres
-from tests.conformance.world import ADAPTERS, World, make_world
+from tests.conformance.world import ADAPTERS, POOLED, World, make_world
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def databases() -> Iterator[None]:
     postgres.give_back()
 
 
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=(*ADAPTERS, POOLED))
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     """A store with an open spool."""
     made = make_world(request.param, tmp_path)

@@ -14,13 +14,15 @@ from dispatcher.model.records import Change, NewJob
 from dispatcher.model.state import State
 from dispatcher.spool import MemorySpool, Spool, SqliteSpool
 from dispatcher.spool.postgres import PostgresSpool
-from tests import postgres
+from tests import pgbouncer, postgres
 
 ADAPTERS = (
     "memory",
     "sqlite",
     pytest.param("postgres", marks=pytest.mark.skipif(bool(postgres.MISSING), reason=postgres.MISSING)),
 )
+POOLED = pytest.param("pgbouncer", marks=pytest.mark.skipif(bool(pgbouncer.MISSING), reason=pgbouncer.MISSING))
+"""PostgreSQL behind PgBouncer in transaction mode."""
 
 
 class World(Protocol):
@@ -71,8 +73,9 @@ class SqliteWorld:
 class PostgresWorld:
     """A crash cuts the connections and leaves node and claims behind; the next process has the same name."""
 
-    def __init__(self, *, max_rows: int = 0) -> None:
-        self._dsn = postgres.borrow()
+    def __init__(self, *, max_rows: int = 0, pooled: bool = False) -> None:
+        dsn = postgres.borrow()
+        self._dsn = pgbouncer.through(dsn) if pooled else dsn
         self._max_rows = max_rows
         self.spool = self._new()
 
@@ -89,7 +92,9 @@ def make_world(adapter: str, folder: Path, *, max_rows: int = 0) -> MemoryWorld 
     """A world with a spool of this kind, not opened. Databases are to be given back (`tests.postgres.give_back`)."""
     if adapter == "memory":
         return MemoryWorld(max_rows=max_rows)
-    return PostgresWorld(max_rows=max_rows) if adapter == "postgres" else SqliteWorld(folder, max_rows=max_rows)
+    if adapter == "sqlite":
+        return SqliteWorld(folder, max_rows=max_rows)
+    return PostgresWorld(max_rows=max_rows, pooled=adapter == "pgbouncer")
 
 
 def job(key: str, content: str = "a", *, worker: str | None = None, switches: int = 0) -> NewJob:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import asyncpg
 import pytest
 
 from dispatcher.model.state import State
-from tests import postgres
+from tests import pgbouncer, postgres
 from tests.conformance.world import jobs, path
 from tests.unit.spool.postgres.conftest import Opened
 
@@ -51,3 +54,19 @@ async def test_a_session_that_is_changed_under_every_transaction_does_no_harm(no
             link.cut()
         assert (await spool.accept("acme", jobs(key), now=1.0))[0].fresh
     assert [one.key for one in await spool.claim("acme", limit=9, now=2.0)] == list(keys)
+
+
+@pytest.mark.skipif(bool(pgbouncer.MISSING), reason=pgbouncer.MISSING)
+async def test_the_pool_of_the_tests_gives_each_transaction_the_session_that_is_free(dsn: str) -> None:
+    """Otherwise what holds behind it would say nothing."""
+    url = pgbouncer.through(dsn).partition("?")[0]
+    clients = await asyncio.gather(*(asyncpg.connect(url, statement_cache_size=0) for _ in range(6)))
+    try:
+        sessions = await asyncio.gather(*(one.fetchval("SELECT pg_backend_pid()") for one in clients))
+        assert len(set(sessions)) <= 2
+        first = clients[0]
+        async with clients[1].transaction(), clients[2].transaction():
+            held = [await one.fetchval("SELECT pg_backend_pid()") for one in clients[1:3]]
+        assert await first.fetchval("SELECT pg_backend_pid()") in held
+    finally:
+        await asyncio.gather(*(one.close() for one in clients))
