@@ -132,6 +132,6 @@ class Desk:
 
     async def close(self) -> None:
         """Before the dispatcher is closed."""
-        self._outcomes.close()
+        self._outcomes.release()
         self._caretaker.cancel()
         await asyncio.gather(self._caretaker, return_exceptions=True)

@@ -81,6 +81,7 @@ class Families(Collector):
             "jobs_oldest_unsettled_seconds", "Age of the oldest job that is not through.", lambda one: one.oldest_s
         )
         yield self._gauge("ready", "1 when jobs can be taken and are sent.", lambda one: one.ready)
+        yield self._gauge("leads", "1 when this process decides who gets the jobs.", lambda one: one.status.leads)
 
     def _of_delivery(self) -> Iterator[Metric]:
         yield self._counters(

@@ -24,7 +24,8 @@ class FleetSample(msgspec.Struct, frozen=True, kw_only=True):
         usable: False when the fallback decides for want of it.
         members: how many there are.
         reads: readings that came through, of `members` and of a day's `routes`, and those that `failed`.
-        events: webhooks' events of jobs, by what became of them: `applied`, `stale`, `dropped`.
+        events: webhooks' events of jobs, by what became of them: `applied`, `stale`, `dropped`, `passed_on` to the
+            node that leads.
         reassigned: jobs that got another member because theirs rejected them or left.
         tests: exact fit tests of each decision.
     """
@@ -91,7 +92,7 @@ async def sample(dispatcher: Dispatcher, *, problem: str) -> Sample:
             usable=not fleet.problem,
             members=len(fleet.engine.members) if fleet.engine else 0,
             reads=_reads(pipeline.sync.tally),
-            events={what: pipeline.events.tally[what] for what in ("applied", "stale", "dropped")},
+            events={what: pipeline.events.tally[what] for what in ("applied", "stale", "dropped", "passed_on")},
             reassigned=pipeline.reassigner.moved,
             tests=fleet.tests,
         ),

@@ -4,9 +4,10 @@ from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
 from dispatcher.pipeline.care import Care, Withdrawal
 from dispatcher.pipeline.choice import Choice
 from dispatcher.pipeline.clock import Clock, SystemClock
-from dispatcher.pipeline.dispatcher import RESTING, Dispatcher, as_dict
+from dispatcher.pipeline.dispatcher import Dispatcher, as_dict
 from dispatcher.pipeline.explaining import Explanation
 from dispatcher.pipeline.fleet import FleetFiles
+from dispatcher.pipeline.lookout import RESTING
 
 __all__ = [
     "RESTING",

@@ -23,6 +23,8 @@ from dispatcher.pipeline.fleet import Fleet, FleetFiles
 from dispatcher.pipeline.fleet_sync import FleetSync, SyncRules
 from dispatcher.pipeline.job_events import JobEvents
 from dispatcher.pipeline.journal import Journal
+from dispatcher.pipeline.lead import Lead
+from dispatcher.pipeline.lookout import RESTING, Lookout
 from dispatcher.pipeline.moves import DeliveryRules
 from dispatcher.pipeline.outbox import Collector
 from dispatcher.pipeline.reassigner import Reassigner
@@ -32,11 +34,11 @@ from dispatcher.pipeline.retention import Retention
 from dispatcher.pipeline.sender import Sender
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.settings import Settings
-from dispatcher.spool import Spool, outbox_of
+from dispatcher.spool import About, Hint, Spool, cluster_of, outbox_of
 
 _log = logging.getLogger("dispatcher.pipeline")
 
-_Part = Assigner | Sender | Resolver | Retention | Collector | FleetSync | JobEvents | Reassigner
+_Part = Assigner | Sender | Resolver | Retention | Collector | Lookout | FleetSync | JobEvents | Reassigner
 
 SPARE_CONNECTIONS = 4
 """while the server is away, probes go past requests that hang; they must not wait for a connection"""
@@ -58,6 +60,8 @@ class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
         silent_s: seconds since the server last answered anything, None before the first answer.
         last_error: the last thing that went wrong between us and the server, in words.
         denied: the server's words when it denied access, "" otherwise.
+        leads: whether this process decides who gets the account's jobs.
+        leader: name of the node that does, where several share the spool; "" when nobody does.
     """
 
     account: str
@@ -77,6 +81,8 @@ class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True):
     silent_s: float | None
     last_error: str
     denied: str
+    leads: bool = True
+    leader: str = ""
 
 
 class AccountPipeline:
@@ -96,6 +102,9 @@ class AccountPipeline:
         self.clock = clock
         self.spool = spool
         self.journal = Journal(spool, clock)
+        cluster = cluster_of(spool)
+        self.lead = Lead(self.name, cluster, needed=settings.policy != "none")
+        self.lookout = Lookout(self.name, clock, journal=self.journal, cluster=cluster)
         self.client = HellotracksClient(
             base_url=settings.base_url,
             api_key=settings.api_key,
@@ -118,6 +127,7 @@ class AccountPipeline:
             turnstile=self.turnstile,
             spool=spool,
             clock=clock,
+            lead=self.lead,
             engine_settings=settings.engine,
             timezone=settings.timezone,
             max_age_s=settings.max_fleet_age_s,
@@ -130,6 +140,7 @@ class AccountPipeline:
             clock,
             journal=self.journal,
             fleet=self.fleet,
+            lead=self.lead,
             rules=_assign_rules(settings),
         )
         self.sender = Sender(
@@ -166,33 +177,43 @@ class AccountPipeline:
             client=self.client,
             turnstile=self.turnstile,
             fleet=self.fleet,
+            lead=self.lead,
             rules=_reassign_rules(settings),
         )
         self.sync = FleetSync(
             self.fleet,
             clock,
+            lead=self.lead,
             rules=_sync_rules(settings),
             on_members=self.reassigner.members_changed,
             on_rejected=self.reassigner.rejected,
         )
-        self.events = JobEvents(self.fleet, reread=self.sync.reread, on_rejected=self.reassigner.rejected)
+        self.events = JobEvents(
+            self.fleet, lead=self.lead, reread=self.sync.reread, on_rejected=self.reassigner.rejected
+        )
         self.fleet.watch(self.assigner.offer_held)
         self.failure: BaseException | None = None
         """what ended a stage; None while all are well"""
         self._settings = settings
         self._grace_s = settings.shutdown_grace_s
+        self._live = live
         self._parts: tuple[_Part, ...] = (self.assigner, self.sender, self.resolver, self.retention)
         outbox = outbox_of(spool)
         if outbox is not None:
             self._parts += (Collector(self.name, spool, clock, outbox=outbox, accepted=self.accepted),)
+        if cluster is not None:
+            self._parts += (self.lookout,)
         if live and files is None:
             self._parts += (self.sync, self.events, self.reassigner)
         self._stages: list[asyncio.Task[None]] = []
         self._on_failure: list[Callable[[], None]] = []
+        self._deaf: Callable[[], None] = lambda: None
         self.journal.watch(self._wake)
 
     async def start(self) -> None:
         await self.client.__aenter__()
+        self._deaf = self.lead.watch(self._led, self._hear)
+        self.lead.stand(at_once=self._live)
         self._stages = [self._run(part) for part in self._parts]
 
     def change(self, settings: Settings) -> None:
@@ -214,6 +235,7 @@ class AccountPipeline:
             self.fleet.change(
                 engine_settings=settings.engine, timezone=settings.timezone, max_age_s=settings.max_fleet_age_s
             )
+        self.lead.change(needed=settings.policy != "none", steady=self.fleet.steady)
         self.sync.change(_sync_rules(settings))
         self.reassigner.change(_reassign_rules(settings))
         self.assigner.change(_assign_rules(settings))
@@ -230,6 +252,7 @@ class AccountPipeline:
         self.sender.denied = None
         self.turnstile.gate.allow()
         self.sender.beat_at = self.clock.monotonic()
+        self.lead.stand(at_once=False)
         for place, part in enumerate(self._parts):
             if self._stages[place].done():
                 self._stages[place] = self._run(part)
@@ -240,14 +263,18 @@ class AccountPipeline:
 
     async def stop(self) -> None:
         """Stop within the grace; a request that is cut off stays `sending` and is looked up next time."""
+        ended = []
         for part, task in zip(self._parts, self._stages, strict=False):
             if part is not self.sender and part is not self.resolver:
                 task.cancel()  # the assigner above all: nothing new is decided while the last requests finish
+                ended.append(task)
+        resigning = asyncio.create_task(self._resign(ended), name=f"resign {self.name}")
         await self.sender.drain(within_s=self._grace_s)
         points.reached("close.drained")
         for task in self._stages:
             task.cancel()
-        await asyncio.gather(*self._stages, return_exceptions=True)
+        await asyncio.gather(*self._stages, resigning, return_exceptions=True)
+        self._deaf()
         self._stages.clear()
         await self.client.__aexit__(None, None, None)
         self.fleet.close()
@@ -266,8 +293,11 @@ class AccountPipeline:
 
     def accepted(self) -> None:
         """New rows are in the spool."""
-        self.sender.filling = True
-        self.assigner.wake()
+        if self.lead.held:
+            self.sender.filling = True
+            self.assigner.wake()
+        else:
+            self.lead.tell(About.ACCEPTED)
 
     def on_failure(self, callback: Callable[[], None]) -> None:
         """Call back when a stage ends for a reason that stays (access denied, a bug)."""
@@ -308,6 +338,8 @@ class AccountPipeline:
             silent_s=None if last is None else self.clock.monotonic() - last,
             last_error=self.turnstile.last_error,
             denied=str(self.denied or ""),
+            leads=self.lead.held,
+            leader=self.lead.leader,
         )
 
     def _run(self, part: _Part) -> asyncio.Task[None]:
@@ -315,15 +347,47 @@ class AccountPipeline:
         task.add_done_callback(self._ended)
         return task
 
+    async def _resign(self, deciding: Sequence[asyncio.Task[None]]) -> None:
+        """Once nothing is decided here any more, another node may."""
+        await asyncio.gather(*deciding, return_exceptions=True)
+        await self.lead.resign(self.fleet.steady)
+
     def _wake(self, change: Change) -> None:
+        if not change.seqs:
+            return
         match change.to:
             case State.ASSIGNED:
                 self.sender.filling = self.assigner.busy
                 self.sender.wake()
+                self.lead.tell(About.DECIDED)
             case State.UNKNOWN:
                 self.resolver.wake()
             case State.ACCEPTED | State.HELD:
                 self.assigner.wake()
+                if not self.lead.held:
+                    self.lead.tell(About.ACCEPTED)
+            case _:
+                pass
+        if change.to in RESTING:
+            self.lead.tell(About.SETTLED)
+
+    def _led(self) -> None:
+        """This process has begun or ceased to lead."""
+        self.sender.filling = False
+        self.assigner.wake()
+        self.sync.wake()
+
+    def _hear(self, hint: Hint) -> None:
+        """Another node says that there may be something to do."""
+        match hint.about:
+            case About.ACCEPTED:
+                self.assigner.wake()
+            case About.DECIDED:
+                self.sender.wake()
+            case About.SETTLED:
+                self.lookout.wake()
+            case About.REREAD if self.lead.held:
+                self.sync.reread(hint.days)
             case _:
                 pass
 
@@ -334,6 +398,7 @@ class AccountPipeline:
         if error is None:
             return
         self.failure = self.failure or error
+        self.lead.step_back(self.fleet.steady)
         if isinstance(error, Denied):
             self.sender.denied = error
             self.sender.wake()

@@ -16,6 +16,7 @@ from dispatcher.pipeline.assigning import HOLD_RETRY_S, AssignRules, assign, unp
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import FleetView
 from dispatcher.pipeline.journal import Journal
+from dispatcher.pipeline.lead import Lead
 from dispatcher.pipeline.stage import Stage
 from dispatcher.spool import Spool
 
@@ -54,15 +55,24 @@ class AssignTally:
 
 
 class Assigner(Stage):
-    """Takes accepted (and held) jobs out of the spool and writes what was decided."""
+    """Takes accepted (and held) jobs out of the spool and writes what was decided, while it leads."""
 
     def __init__(
-        self, account: str, spool: Spool, clock: Clock, *, journal: Journal, fleet: FleetView, rules: AssignRules
+        self,
+        account: str,
+        spool: Spool,
+        clock: Clock,
+        *,
+        journal: Journal,
+        fleet: FleetView,
+        lead: Lead,
+        rules: AssignRules,
     ) -> None:
         super().__init__(account, spool, clock)
         self.tally = AssignTally()
         self._journal = journal
         self._fleet = fleet
+        self._lead = lead
         self._rules = rules
         self._few = False
         self._began = float("-inf")
@@ -80,6 +90,8 @@ class Assigner(Stage):
         self.wake()
 
     async def step(self) -> bool:
+        if not self._lead.held:
+            return False
         await self._gather()
         async with self._fleet.steady:
             return await self._step()
@@ -105,11 +117,15 @@ class Assigner(Stage):
         except BaseException:
             await self.spool.release([job.seq for job in jobs])
             raise
+        if changes is None:
+            await self.spool.release([job.seq for job in jobs])
+            return False
         points.reached("assign.decided")
         gone = await self._journal.write(changes)
         points.reached("assign.written")
         if gone:  # taken back while they were being decided: their places are free
-            await self._fleet.free([job.key for job in jobs if job.seq in gone])
+            left = [job for job in jobs if job.seq in gone]
+            await self._fleet.free([job.key for job in left], days={job.day for job in left})
         return True
 
     async def _claim(self) -> list[SpooledJob]:
@@ -129,9 +145,13 @@ class Assigner(Stage):
             self._offer_to, self._offer_again_at = None, now + max(OFFER_S, took_s / OFFER_SHARE)
         return jobs
 
-    async def _decide(self, jobs: Sequence[SpooledJob]) -> list[Change]:
+    async def _decide(self, jobs: Sequence[SpooledJob]) -> list[Change] | None:
+        """What to write; None: somebody else is to decide."""
         decisions, seconds, tests = None, 0.0, 0.0
-        if self._rules.engine and await self._fleet.bring_up({job.day for job in jobs}):
+        usable = self._rules.engine and await self._fleet.bring_up({job.day for job in jobs})
+        if not self._lead.held:  # that may have taken a while
+            return None
+        if usable:
             began, tests = self.clock.monotonic(), self._fleet.tests.total
             decisions = await self._fleet.decide(jobs)
             seconds, tests = self.clock.monotonic() - began, self._fleet.tests.total - tests

@@ -38,7 +38,8 @@ class Care:
         clock: source of time.
         write: writes changes and returns the rows left alone; None: straight to the spool.
         accepted: called when a new version is in the spool.
-        free: called with the keys of decided jobs that were taken back: their places in the day routes are free.
+        free: called with the keys and days of decided jobs that were taken back: their places in the day routes are
+            free.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Care:
         *,
         write: Callable[[Sequence[Change]], Awaitable[Collection[int]]] | None = None,
         accepted: Callable[[], None] | None = None,
-        free: Callable[[list[str]], Awaitable[None]] | None = None,
+        free: Callable[[list[str], Collection[int]], Awaitable[None]] | None = None,
     ) -> None:
         self._account = account
         self._spool = spool
@@ -77,7 +78,7 @@ class Care:
             gone = await self._write([withdraw(unsent, words="deleted before it was sent")])
         taken = {row.seq for row in unsent if row.seq not in gone}
         if self._free and any(row.worker for row in unsent if row.seq in taken):
-            await self._free([key])
+            await self._free([key], {row.day for row in unsent})
         rows = await self.versions(key)
         return Withdrawal(
             withdrawn=[row for row in rows if row.seq in taken],

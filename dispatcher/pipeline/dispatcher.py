@@ -15,14 +15,15 @@ from dispatcher.errors import DispatcherError, FieldError, InvalidJobs
 from dispatcher.model import points
 from dispatcher.model.job import JobReader, named
 from dispatcher.model.key import new_key
-from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE, Accepted, Change, NewJob, Receipt
-from dispatcher.model.state import SETTLED, State
+from dispatcher.model.records import AUTOASSIGN, IS_TEMPLATE, SEND_ROUTE_CHANGE, Accepted, NewJob, Receipt
+from dispatcher.model.state import State
 from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
 from dispatcher.pipeline.care import Care
 from dispatcher.pipeline.choice import Choice, choose
 from dispatcher.pipeline.clock import Clock, SystemClock, utc_text
 from dispatcher.pipeline.explaining import Explanation, explain
 from dispatcher.pipeline.fleet import NOW_STEP_S, FleetFiles
+from dispatcher.pipeline.lookout import RESTING
 from dispatcher.pipeline.rehearsal import kept, rehearse
 from dispatcher.settings import Settings, load_settings
 from dispatcher.spool import Spool, open_spool
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 ACCEPT_JOBS = 2000
 """jobs stored in one go; larger submissions take several, each durable before the next"""
-RESTING = SETTLED | {State.HELD}
-"""where nothing happens soon without something new: `results` counts such a job as through"""
 
 
 class Dispatcher:
@@ -247,16 +246,9 @@ class Dispatcher:
             Denied: the server refused the key; the jobs are safe in the spool.
         """
         waiting = {receipt.seq for receipt in receipts}
-        through: asyncio.Queue[list[int]] = asyncio.Queue()
+        through: asyncio.Queue[Sequence[int]] = asyncio.Queue()
         pipeline = self.pipeline
-
-        def watch(change: Change) -> None:
-            if change.to in RESTING:
-                hits = [seq for seq in change.seqs if seq in waiting]
-                if hits:
-                    through.put_nowait(hits)
-
-        unwatch = pipeline.journal.watch(watch)
+        leave = pipeline.lookout.wait_for(waiting, through.put_nowait)
         pipeline.on_failure(lambda: through.put_nowait([]))
         try:
             for receipt in await self.look(waiting):
@@ -271,7 +263,7 @@ class Dispatcher:
                 for receipt in await self.look(seqs):
                     yield receipt
         finally:
-            unwatch()
+            leave()
 
     async def wait(self, receipts: Iterable[Receipt], *, timeout_s: float | None = None) -> list[Receipt]:
         """Wait until every job is through (see `results`); receipts come back in the order given.

@@ -22,11 +22,12 @@ from dispatcher.pipeline.calendar import date_in, dates_in
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.days_in_play import DaysInPlay
 from dispatcher.pipeline.fleet_reading import FleetReading
+from dispatcher.pipeline.lead import Lead
 from dispatcher.pipeline.nursery import Nursery
 from dispatcher.pipeline.roster import Roster, RosterChange
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.pipeline.undated import Undated
-from dispatcher.spool import Spool
+from dispatcher.spool import About, Spool
 
 if TYPE_CHECKING:
     from engine import Decision, Engine, EngineSettings, Reason
@@ -40,6 +41,8 @@ TRY_AGAIN_S = 30.0
 """how long the fallback decides before an unusable fleet is asked for again"""
 REFRESH_SHARE = 0.8
 """of `max_fleet_age_s`: a fleet that nobody keeps up to date is read anew before it gets too old"""
+FOLLOWER_S = 30.0
+"""a fleet of a process that does not lead is read anew when it is asked for and older: others decide meanwhile"""
 NEVER_S = float("inf")
 NOW_STEP_S = 5.0
 """the engine's clock moves in steps, so that a stream of small batches does not restart every day route"""
@@ -72,8 +75,13 @@ class FleetView(Protocol):
         """The engine's decisions on a batch of stored jobs, in input order; None: the fallback decides."""
         ...
 
-    async def free(self, keys: Iterable[str]) -> None:
-        """These jobs will not take place: their stops leave the day routes."""
+    async def free(self, keys: Iterable[str], days: Collection[int] = ()) -> None:
+        """These jobs will not take place: their stops leave the day routes.
+
+        Args:
+            keys: of the jobs.
+            days: YYYYMMDD that the jobs name, 0 for none, for the one who leads when this process does not.
+        """
         ...
 
 
@@ -126,6 +134,7 @@ class Fleet:
         turnstile: the account's.
         spool: knows what was decided and is not at the server yet.
         clock: source of time.
+        lead: a term of it begins with a fleet that is built anew: others have decided before.
         engine_settings: for each engine that is built.
         timezone: the account's.
         max_age_s: an older fleet is unusable.
@@ -141,6 +150,7 @@ class Fleet:
         turnstile: Turnstile,
         spool: Spool,
         clock: Clock,
+        lead: Lead,
         engine_settings: Callable[[], EngineSettings],
         timezone: str,
         max_age_s: float,
@@ -160,6 +170,8 @@ class Fleet:
         self._account = account
         self._spool = spool
         self._clock = clock
+        self._lead = lead
+        self._term = lead.term
         self._engine_settings = engine_settings
         self._zone = timezone
         self._max_age_s = max_age_s
@@ -215,6 +227,9 @@ class Fleet:
         """
         failures = 0
         while True:
+            if self._term != self._lead.term:
+                self._term = self._lead.term
+                self._forget()
             if not self.engine and self._clock.monotonic() < self._try_again_at:
                 return False
             try:
@@ -261,8 +276,10 @@ class Fleet:
             self._give_up(f"the engine failed: {error!r}")
             return [None] * len(jobs)
 
-    async def free(self, keys: Iterable[str]) -> None:
+    async def free(self, keys: Iterable[str], days: Collection[int] = ()) -> None:
         """See `FleetView.free`."""
+        if not self._lead.held:
+            self._lead.tell(About.REREAD, days if all(days) else ())
         engine = self.engine
         if engine is None:
             return
@@ -332,8 +349,8 @@ class Fleet:
 
     async def take_day(self, day: int, listing: DayStops, since: Since) -> int:
         """A day's listing makes its routes; returns how many were laid anew."""
-        if self.engine is None:
-            return 0
+        if self.engine is None or since not in self._since:
+            return 0  # since then another term has begun
         newer: set[str] = set()
         for stop in listing.stops:
             names = since.told.keys() & {str(stop.get("uidSecondary")), str(stop.get("id"))}
@@ -395,20 +412,41 @@ class Fleet:
         self.days.clear()
         self._try_again_at = self._clock.monotonic() + TRY_AGAIN_S
 
+    def _forget(self) -> None:
+        """Nothing of what was known holds any more: others have decided meanwhile."""
+        self.engine, self.problem = None, ""
+        self.days.clear()
+        self.newest_ms.clear()
+        self.undated = Undated(self._account, self._spool)
+        self._since, self._moving = [], set()
+        self._loaded_at = self._try_again_at = 0.0
+
+    @property
+    def _kept(self) -> bool:
+        """Whether somebody keeps it up to date."""
+        return self._live and self._lead.held
+
+    @property
+    def _limit_s(self) -> float:
+        """Age at which it is read anew when it is asked for."""
+        if self._kept:
+            return self._max_age_s
+        mine_s = REFRESH_SHARE * self._max_age_s
+        return mine_s if self._lead.held else min(mine_s, FOLLOWER_S)
+
     async def _bring_up(self, days: Collection[int]) -> None:
         if self._files is not None:
             if self.engine is None or self.age_s == NEVER_S:
                 await self._load_files(self._files)
             return
-        limit_s = self._max_age_s if self._live else REFRESH_SHARE * self._max_age_s
         now = self._clock.monotonic()
-        if self.engine is None or self.age_s > limit_s:
+        if self.engine is None or self.age_s > self._limit_s:
             await self._load(days)
             return
         wanted = self._calendar(days)
         self.days.ask(wanted, now=now)
-        for day in sorted(self.days.old(wanted, now=now, limit_s=limit_s if self._live else NEVER_S)):
-            self._in_play(await self._read_day(self.engine, day, known=self._live))
+        for day in sorted(self.days.old(wanted, now=now, limit_s=self._limit_s if self._kept else NEVER_S)):
+            self._in_play(await self._read_day(self.engine, day, known=self._live or self._lead.shared))
 
     async def _load_files(self, files: FleetFiles) -> None:
         kept = await self._decided()
@@ -432,7 +470,8 @@ class Fleet:
         before, self.roster = self.roster, Roster(accounts, zone=self._zone)
         try:
             engine = await self._built(accounts, company)
-            wanted = self._calendar({*self.days.named, *days, *((0,) if self._live else ())})
+            named = self.days.named if self._lead.held else ()
+            wanted = self._calendar({*named, *days, *((0,) if self._kept else ())})
             if self.undated.wanted and wanted & self.todays():
                 await self.read_undated()
             read = [await self._read_day(engine, day, known=False) for day in sorted(wanted)]

@@ -12,7 +12,9 @@ from dispatcher.errors import Denied, RemoteError, SpoolError
 from dispatcher.flow import Limit
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import TRY_AGAIN_S, Fleet
+from dispatcher.pipeline.lead import Lead
 from dispatcher.pipeline.roster import RosterChange
+from dispatcher.spool import About
 
 _log = logging.getLogger("dispatcher.pipeline")
 
@@ -92,11 +94,12 @@ class SyncTally:
 
 
 class FleetSync:
-    """Keeps a fleet up to date for as long as it runs.
+    """Keeps a fleet up to date for as long as it runs, while this process leads.
 
     Args:
         fleet: made with `live=True`.
         clock: source of time.
+        lead: of the account.
         rules: see there.
         on_members: told what was different after each reading of the members.
         on_rejected: told the jobs of a listing that their members rejected.
@@ -107,6 +110,7 @@ class FleetSync:
         fleet: Fleet,
         clock: Clock,
         *,
+        lead: Lead,
         rules: SyncRules,
         on_members: Callable[[RosterChange], None] = lambda _: None,
         on_rejected: Callable[[Iterable[Mapping[str, Any]]], None] = lambda _: None,
@@ -114,6 +118,7 @@ class FleetSync:
         self.tally = SyncTally()
         self._fleet = fleet
         self._clock = clock
+        self._lead = lead
         self._rules = rules
         self._on_members = on_members
         self._on_rejected = on_rejected
@@ -125,9 +130,17 @@ class FleetSync:
         self._rules = rules
         self._woken.set()
 
+    def wake(self) -> None:
+        """There may be something to read now."""
+        self._woken.set()
+
     def reread(self, days: Iterable[int] = ()) -> None:
-        """Something is not known of these days, or of any: read them soon."""
-        wanted = list(days) or [*self._fleet.days]
+        """Something is not known of these days, or of any: read them soon. Who does not lead tells the one who does."""
+        days = tuple(days)
+        if not self._lead.held:
+            self._lead.tell(About.REREAD, days)
+            return
+        wanted = days or [*self._fleet.days]
         self._fleet.days.mark(wanted, now=self._clock.monotonic())
         self._woken.set()
 
@@ -163,7 +176,7 @@ class FleetSync:
     async def step(self) -> float:
         """Read what is due; returns the seconds until something is due again."""
         fleet = self._fleet
-        if not self._rules.engine:
+        if not self._rules.engine or not self._lead.held:
             return LONGEST_S
         async with fleet.steady:
             if not await fleet.bring_up(()):

@@ -11,6 +11,7 @@ from typing import Any
 from dispatcher.errors import SpoolError
 from dispatcher.pipeline.fleet import Fleet
 from dispatcher.pipeline.job_event import JobEvent, Told
+from dispatcher.pipeline.lead import Lead
 
 _log = logging.getLogger("dispatcher.pipeline")
 
@@ -24,31 +25,35 @@ AGAIN_S = 1.0
 
 
 class JobEvents:
-    """Takes events from webhooks and applies them.
+    """Takes events from webhooks and applies them, while this process leads; otherwise the days are read by who does.
 
     Of several events of a job only the newest counts, by the time at which the job was saved: they may come twice, late
     or in another order. What a listing read since shows already is passed over. `put` never waits.
 
     Args:
         fleet: whose day routes.
+        lead: of the account.
         reread: called with the days of which something was missed (none: of all days in play).
         on_rejected: told the jobs that their members rejected.
         most: jobs that may wait.
 
     Attributes:
-        tally: how many events were `applied`, `stale` (older than what is known), `dropped` (too many waited).
+        tally: how many events were `applied`, `stale` (older than what is known), `dropped` (too many waited),
+            `passed_on` to the leader.
     """
 
     def __init__(
         self,
         fleet: Fleet,
         *,
+        lead: Lead,
         reread: Callable[[Iterable[int]], None],
         on_rejected: Callable[[Iterable[Mapping[str, Any]]], None] = lambda _: None,
         most: int = MOST_WAITING,
     ) -> None:
         self.tally: Counter[str] = Counter()
         self._fleet = fleet
+        self._lead = lead
         self._reread = reread
         self._on_rejected = on_rejected
         self._most = most
@@ -63,6 +68,9 @@ class JobEvents:
 
     def put(self, events: Iterable[JobEvent]) -> None:
         """Take events in."""
+        if not self._lead.held:
+            self._pass_on(events)
+            return
         for event in events:
             before = self._waiting.get(event.name)
             if before is not None:
@@ -95,6 +103,10 @@ class JobEvents:
     async def step(self) -> None:
         """Apply what waits, up to a batch."""
         async with self._fleet.steady:
+            if not self._lead.held:
+                self._pass_on(self._waiting.values())
+                self._waiting.clear()
+                return
             batch = [self._waiting.popitem(last=False)[1] for _ in range(min(BATCH_JOBS, len(self._waiting)))]
             try:
                 await self._apply(batch)
@@ -104,6 +116,12 @@ class JobEvents:
                         self._waiting[event.name] = event
                         self._waiting.move_to_end(event.name, last=False)
                 raise
+
+    def _pass_on(self, events: Iterable[JobEvent]) -> None:
+        told = list(events)
+        days = {event.day for event in told}
+        self._reread(sorted(days) if all(days) else ())
+        self.tally["passed_on"] += len(told)
 
     async def _apply(self, batch: Iterable[JobEvent]) -> None:
         news = [event for event in batch if self._is_news(event)]

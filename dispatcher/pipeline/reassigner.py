@@ -15,6 +15,7 @@ from dispatcher.model.records import Receipt
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.fleet import Fleet
 from dispatcher.pipeline.journal import Journal
+from dispatcher.pipeline.lead import Lead
 from dispatcher.pipeline.reassigning import (
     ReassignRules,
     Why,
@@ -43,7 +44,7 @@ AGAIN_S = 5.0
 
 
 class Reassigner:
-    """Offers jobs anew for as long as it runs.
+    """Offers jobs anew for as long as it runs, while this process leads.
 
     Only jobs whose member was chosen here, and who still is the member at the server: what a person decided stays. Each
     is looked up right before. Should the process end between the edit and the note of it, the job counts as given to
@@ -57,6 +58,7 @@ class Reassigner:
         client: asked and told.
         turnstile: the account's.
         fleet: finds the next best.
+        lead: of the account; looked at right before each edit, which no spool can fence.
         rules: see there.
 
     Attributes:
@@ -74,6 +76,7 @@ class Reassigner:
         client: HellotracksClient,
         turnstile: Turnstile,
         fleet: Fleet,
+        lead: Lead,
         rules: ReassignRules,
     ) -> None:
         self.moved = 0
@@ -85,6 +88,7 @@ class Reassigner:
         self._client = client
         self._turnstile = turnstile
         self._fleet = fleet
+        self._lead = lead
         self._rules = rules
         self._waiting: dict[str, Why] = {}
         self._sent: dict[str, Decision] = {}
@@ -130,6 +134,12 @@ class Reassigner:
 
     async def step(self) -> None:
         """Offer what waits, up to a batch."""
+        if not self._lead.held:
+            self._look = False
+            self._waiting.clear()
+            self._sent.clear()
+            self.left = set()
+            return
         if self._look:
             self._look = False
             for key in await self._fleet.ask(partial(_unbegun, names=sorted(self.left))) or ():
@@ -178,7 +188,8 @@ class Reassigner:
                 _log.info(Event("nobody else for a job", account=self._account, key=receipt.key, why=why.value))
                 return
         try:
-            await self._edit(receipt, decision, edit(job, decision.worker))
+            if not await self._edit(receipt, decision, edit(job, decision.worker)):
+                return
         except Rejected as error:
             _log.warning("%s stays with %s: %s", receipt.key, worker, error)
             return
@@ -186,9 +197,13 @@ class Reassigner:
             fleet.settled(receipt.key)
         await self._write(receipt, decision, why)
 
-    async def _edit(self, receipt: Receipt, decision: Decision, fields: Mapping[str, Any]) -> None:
+    async def _edit(self, receipt: Receipt, decision: Decision, fields: Mapping[str, Any]) -> bool:
+        """Change the job at the server; False: it was left alone, because another node may lead now."""
         try:
             async with self._turnstile.request():
+                if not self._lead.certain:
+                    await self._fleet.free([receipt.key], days=(receipt.day,))
+                    return False
                 self._sent[receipt.key] = decision
                 await self._client.edit_jobs(
                     {str(receipt.remote_id): fields}, send_route_change=self._rules.send_route_change
@@ -200,6 +215,7 @@ class Reassigner:
             self._fleet.days.mark([*self._fleet.days], now=self._clock.monotonic())
             raise
         self._sent.pop(receipt.key, None)
+        return True
 
     async def _write(self, receipt: Receipt, decision: Decision, why: Why) -> None:
         await self._journal.write([reassigned(receipt, decision, why=why, at=self._clock.now())])

@@ -99,7 +99,7 @@ class Resolver(Stage):
         await self._journal.write(settlement.changes)
         points.reached("lookup.written")
         if settlement.freed:
-            await self._fleet.free(settlement.freed)
+            await self._fleet.free(settlement.freed, days=(day,))
 
     async def _find(self, day: int, jobs: Sequence[SpooledJob]) -> dict[str, RemoteJob]:
         if len(jobs) <= SINGLE_LOOK_UPS:

@@ -249,7 +249,7 @@ class Sender(Stage):
         await self._journal.write(settlement.changes)
         points.reached("settle.unknown" if isinstance(error, OutcomeUnknown) else f"settle.{settlement.then}")
         if settlement.freed:
-            await self._fleet.free(settlement.freed)
+            await self._fleet.free(settlement.freed, days={job.day for job in batch.jobs})
         self.wake()
 
 

@@ -49,6 +49,11 @@ class Hint:
 class Cluster(Protocol):
     """What a node knows of leaders, and how it hears of the others and tells them."""
 
+    @property
+    def peers(self) -> int:
+        """How many other nodes there are, as last heard."""
+        ...
+
     def stand(self, account: str, *, at_once: bool) -> None:
         """From now on this node leads the account when nobody does. Never waits.
 

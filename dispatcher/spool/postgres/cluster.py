@@ -48,8 +48,7 @@ class PostgresCluster:
     """
 
     def __init__(self, node: Node, hints: Hints, *, write: Write, through: Through, clock: Callable[[], float]) -> None:
-        self.peers = 0
-        """other nodes, as of the last beat"""
+        self._peers = 0
         self._node = node
         self._hints = hints
         self._write = write
@@ -66,7 +65,11 @@ class PostgresCluster:
         hints.hear(self._heard)
 
     def __repr__(self) -> str:
-        return f"<PostgresCluster {self._node.name} leads {sorted(self._leading)}, {self.peers} peers>"
+        return f"<PostgresCluster {self._node.name} leads {sorted(self._leading)}, {self._peers} peers>"
+
+    @property
+    def peers(self) -> int:
+        return self._peers
 
     # -- leading ------------------------------------------------------------------------------------------------------
 
@@ -155,7 +158,7 @@ class PostgresCluster:
 
     def _learn(self, found: Found) -> None:
         """Make the memory agree with what was committed."""
-        self.peers = found.peers
+        self._peers = found.peers
         for account, lead in found.leads.items():
             if account in self._standing:
                 self._leads[account] = found.node, lead
@@ -175,7 +178,7 @@ class PostgresCluster:
     # -- the others ---------------------------------------------------------------------------------------------------
 
     def tell(self, hint: Hint) -> None:
-        if self.peers:
+        if self._peers:
             self._hints.tell(hint)
 
     def left(self) -> None:

@@ -92,6 +92,7 @@ class Hints:
 
     def start(self) -> None:
         """Listen and tell until `close`."""
+        self._closing = False
         self._task = asyncio.create_task(self._run(), name="spool hints")
 
     async def close(self) -> None:

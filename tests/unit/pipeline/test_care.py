@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 import orjson
@@ -105,10 +105,10 @@ async def test_a_job_that_moves_on_meanwhile_is_not_called_taken_back(spool: Spo
 
 
 async def test_the_place_in_the_day_route_is_free_only_when_there_was_one(spool: Spool) -> None:
-    freed: list[str] = []
+    freed: list[tuple[str, set[int]]] = []
 
-    async def free(keys: list[str]) -> None:
-        freed.extend(keys)
+    async def free(keys: list[str], days: Collection[int]) -> None:
+        freed.extend((key, set(days)) for key in keys)
 
     await store(spool, job("A"))
     seq = await store(spool, job("B"))
@@ -116,7 +116,7 @@ async def test_the_place_in_the_day_route_is_free_only_when_there_was_one(spool:
     care = Care("acme", spool, Still(200.0), free=free)
     await care.delete("A")
     await care.delete("B")
-    assert freed == ["B"]
+    assert freed == [("B", {0})]
 
 
 # -- edit -------------------------------------------------------------------------------------------------------------

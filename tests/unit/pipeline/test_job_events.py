@@ -101,7 +101,7 @@ async def test_too_many_at_once_are_read_instead(tmp_path: Path) -> None:
     async with Sandbox(SandboxSettings(members=CREW)) as sandbox, living(sandbox, tmp_path, **SLOW) as d:
         await ready(d)
         assert await route(d, "ann") == []
-        small = JobEvents(d.pipeline.fleet, reread=d.pipeline.sync.reread, most=10)
+        small = JobEvents(d.pipeline.fleet, lead=d.pipeline.lead, reread=d.pipeline.sync.reread, most=10)
         for stop in stops:
             sandbox.store.load(stop, now_ms=5000)
             small.put(read_events("jobcreated", "", [stop]))
