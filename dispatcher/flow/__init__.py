@@ -10,7 +10,10 @@ from dispatcher.flow.clock import SteadyClock
 from dispatcher.flow.concurrency import AdaptiveLimit
 from dispatcher.flow.gate import AccountGate, Decision, GateReport, Go, Outcome, Wait
 from dispatcher.flow.gcra import GcraLimiter
+from dispatcher.flow.lateness import Slot
 from dispatcher.flow.limits import Limit, format_limits, parse_limits
+from dispatcher.flow.share import closes_at, opens_at, share_of
+from dispatcher.flow.slots import SharedSlots
 
 __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     # the gate of an account
@@ -32,6 +35,12 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader looks for
     "GcraLimiter",
     "Sent",
     "SteadyClock",
+    # limits that several processes share
+    "SharedSlots",
+    "Slot",
+    "closes_at",
+    "opens_at",
+    "share_of",
     # trying again
     "RetryBudget",
     "full_jitter_s",

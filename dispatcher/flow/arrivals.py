@@ -14,15 +14,12 @@ from collections import deque
 from collections.abc import Iterable
 
 from dispatcher.flow.limits import Limit
+from dispatcher.flow.round_trips import RoundTrips
 
 LATE_SHARE = 0.25
 """Of a window: lateness that is waited for at most,"""
 LATE_CAP_S = 0.75
 """but no more than that; in windows in which that is little, the limiter's own slack covers more."""
-ROUND_TRIPS = 512
-"""The shortest of so many of the last ones is the way there and back."""
-FEW_ROUND_TRIPS = 5
-"""With fewer the shortest is not known, and all of a round trip may have been lateness."""
 
 
 class Sent:
@@ -53,12 +50,11 @@ class Arrivals:
     0.25
     """
 
-    __slots__ = ("_limits", "_log", "_longest_s", "_round_trips_s", "_shortest_s")
+    __slots__ = ("_limits", "_log", "_longest_s", "_round_trips")
 
     def __init__(self, limits: Iterable[Limit]) -> None:
         self._log: deque[Sent] = deque()
-        self._round_trips_s: deque[float] = deque(maxlen=ROUND_TRIPS)
-        self._shortest_s = 0.0
+        self._round_trips = RoundTrips()
         self.change(limits)
 
     def change(self, limits: Iterable[Limit]) -> None:
@@ -76,12 +72,9 @@ class Arrivals:
     def answered(self, request: Sent, now: float) -> None:
         """It was answered, or given up."""
         round_trip_s = now - request.at
-        request.late_s = max(0.0, round_trip_s - self._shortest_s)
-        if not self._limits:
-            return
-        self._round_trips_s.append(round_trip_s)
-        if len(self._round_trips_s) >= FEW_ROUND_TRIPS:
-            self._shortest_s = min(self._round_trips_s)
+        request.late_s = max(0.0, round_trip_s - self._round_trips.shortest_s)
+        if self._limits:
+            self._round_trips.add(round_trip_s)
 
     def delay(self, now: float) -> float:
         """Seconds until one more request may go, as far as is known now; 0.0: at once."""
@@ -108,7 +101,7 @@ class Arrivals:
     def _late_s(self, request: Sent, now: float) -> float:
         if request.late_s is not None:
             return request.late_s
-        return max(0.0, now - request.at - self._shortest_s)
+        return max(0.0, now - request.at - self._round_trips.shortest_s)
 
 
 def late_cap_s(window_s: float) -> float:

@@ -134,6 +134,8 @@ class AccountGate:
         now: seconds on the clock used in every call, best a monotonic one.
         rng: source of all jitter.
         quiet_since: since when nobody has sent to this account, None when that is not known; see `GcraLimiter`.
+        shared: the limits are kept for several processes together, by someone who tells this gate by `hold` what they
+            make it wait for.
     """
 
     def __init__(
@@ -144,10 +146,15 @@ class AccountGate:
         now: float,
         rng: random.Random,
         quiet_since: float | None = None,
+        shared: bool = False,
     ) -> None:
         self._clock = SteadyClock(now)
         self._rng = rng
-        self._limiter = GcraLimiter(limits, 0.0, quiet_since=None if quiet_since is None else quiet_since - now)
+        self._limits = tuple(limits)
+        self._shared = shared
+        self._held_until = 0.0
+        quiet_since = None if quiet_since is None else quiet_since - now
+        self._limiter = GcraLimiter(() if shared else self._limits, 0.0, quiet_since=quiet_since)
         self._adaptive = AdaptiveLimit(max_concurrency)
         self._breaker = Breaker(rng)
         self._denied = False
@@ -216,8 +223,21 @@ class AccountGate:
 
     def change(self, now: float, *, limits: Iterable[Limit], max_concurrency: int) -> None:
         """Keep other limits from now on; what was learnt of the server stays. See `GcraLimiter.change`."""
-        self._limiter.change(limits, self._clock.read(now))
+        self._limits = tuple(limits)
+        self._limiter.change(() if self._shared else self._limits, self._clock.read(now))
         self._adaptive.cap(max_concurrency)
+
+    def hold(self, now: float, seconds: float) -> None:
+        """The limits, kept elsewhere, make the next request wait for so long; 0.0: not at all."""
+        self._held_until = self._clock.read(now) + seconds
+
+    def block(self, now: float, seconds: float) -> None:
+        """Another process was asked to let nothing start for so long. A block that lasts longer already stays."""
+        self._limiter.block(self._clock.read(now), seconds)
+
+    def blocked(self, now: float) -> float:
+        """Seconds that the account is blocked still."""
+        return self._limiter.blocked(self._clock.read(now))
 
     def allow(self) -> None:
         """Send again after the key was denied: a person has put it right."""
@@ -231,8 +251,8 @@ class AccountGate:
         return GateReport(
             why=wait.why if wait else "",
             wait_s=0.0 if wait is None else wait.seconds if math.isfinite(wait.seconds) else None,
-            limits=format_limits(self._limiter.limits),
-            limit_wait_s=self._limiter.rate_delay(steady),
+            limits=format_limits(self._limits),
+            limit_wait_s=self._rate_delay(steady),
             concurrency=self._adaptive.limit,
             max_concurrency=self._adaptive.max_concurrency,
             in_flight=self._adaptive.in_flight,
@@ -255,9 +275,13 @@ class AccountGate:
         # A probe finds its way past requests that hang; it goes out by the clock.
         if self._breaker.closed and self._adaptive.full:
             return Wait(math.inf, "concurrency")
-        if seconds := self._limiter.rate_delay(steady):
+        if seconds := self._rate_delay(steady):
             return Wait(seconds, "limit")
         return None
+
+    def _rate_delay(self, steady: float) -> float:
+        wait_s = max(self._limiter.rate_delay(steady), self._held_until - steady)
+        return wait_s if wait_s > _SAME_MOMENT_S else 0.0
 
     def _pause(self, steady: float, begun: float, *, own: bool, retry_after_s: float | None) -> None:
         seconds = 0.0

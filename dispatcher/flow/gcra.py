@@ -15,6 +15,7 @@ sender, and any `window_s` seconds hold at most `count` at the server as long as
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from dispatcher.flow.clock import SteadyClock
 from dispatcher.flow.limits import Limit
@@ -31,16 +32,28 @@ _EARLY_S = 1e-6
 """A wait shorter than that is none: wall clocks resolve a quarter of a microsecond, and nobody sleeps for less."""
 
 
+class Spacing(NamedTuple):
+    """How requests under a limit are spaced, in seconds; see above."""
+
+    interval_s: float
+    burst_s: float
+    jitter_s: float
+
+
+def spacing(limit: Limit) -> Spacing:
+    """How requests under a limit are spaced."""
+    slack_s = limit.window_s * SLACK
+    jitter_s = min(slack_s * JITTER_SHARE, JITTER_CAP_S)
+    return Spacing((limit.window_s + slack_s) / limit.count, slack_s - jitter_s, jitter_s)
+
+
 class _Window:
     """One limit and how far it has been used up."""
 
     __slots__ = ("burst_s", "interval_s", "jitter_s", "tat")
 
     def __init__(self, limit: Limit, quiet_s: float) -> None:
-        slack_s = limit.window_s * SLACK
-        self.jitter_s = min(slack_s * JITTER_SHARE, JITTER_CAP_S)
-        self.burst_s = slack_s - self.jitter_s
-        self.interval_s = (limit.window_s + slack_s) / limit.count
+        self.interval_s, self.burst_s, self.jitter_s = spacing(limit)
         self.tat = self.burst_s + self.interval_s - quiet_s
 
 

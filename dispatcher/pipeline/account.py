@@ -32,9 +32,10 @@ from dispatcher.pipeline.reassigning import ReassignRules
 from dispatcher.pipeline.resolver import Resolver
 from dispatcher.pipeline.retention import Retention
 from dispatcher.pipeline.sender import Sender
+from dispatcher.pipeline.slot_taker import SlotTaker
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.settings import Settings
-from dispatcher.spool import About, Hint, Spool, cluster_of, outbox_of
+from dispatcher.spool import About, Hint, Spool, cluster_of, limits_of, outbox_of
 
 _log = logging.getLogger("dispatcher.pipeline")
 
@@ -113,13 +114,16 @@ class AccountPipeline:
             max_connections=settings.max_concurrency + SPARE_CONNECTIONS,
         )
         limits = parse_limits(settings.limits)
+        shared = limits_of(spool)
         gate = AccountGate(
             limits=limits,
             max_concurrency=settings.max_concurrency,
             now=clock.monotonic(),
             rng=rng,
+            shared=shared is not None,
         )
-        self.turnstile = Turnstile(gate, clock, limits=limits)
+        slots = shared and SlotTaker(self.name, shared=shared, limits=limits, gate=gate, clock=clock, rng=rng)
+        self.turnstile = Turnstile(gate, clock, limits=limits, slots=slots)
         rules = _delivery_rules(settings)
         self.fleet = Fleet(
             self.name,
@@ -276,6 +280,7 @@ class AccountPipeline:
         await asyncio.gather(*self._stages, resigning, return_exceptions=True)
         self._deaf()
         self._stages.clear()
+        await self.turnstile.close()
         await self.client.__aexit__(None, None, None)
         self.fleet.close()
 

@@ -7,28 +7,34 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from dispatcher.errors import Denied, DispatcherError, NotSent, OutcomeUnknown, Rejected, Throttled
-from dispatcher.flow import AccountGate, Arrivals, GcraLimiter, Go, Limit, Outcome, Sent
+from dispatcher.flow import AccountGate, Go, Limit, Outcome, Sent
 from dispatcher.pipeline.clock import Clock
+from dispatcher.pipeline.pace import Pace
+from dispatcher.pipeline.slot_taker import SlotTaker
 
 LONGEST_WAIT_S = 5.0
 """a waiter looks again at least this often, whatever the gate foretold"""
-LOOK_S = 0.02
-"""at the wire it looks again that often: an answer may have shown that a request arrived in time"""
 
 
 class Turnstile:
     """Lets requests through one by one as the gate allows, first come, first served.
 
     Every call to Hellotracks goes through it, look-ups and fleet reads too: limits are the account's.
+
+    Args:
+        gate: the account's.
+        clock: source of time.
+        limits: kept by this process alone.
+        slots: of limits that several processes share; then there are no others.
     """
 
-    def __init__(self, gate: AccountGate, clock: Clock, *, limits: Iterable[Limit] = ()) -> None:
+    def __init__(
+        self, gate: AccountGate, clock: Clock, *, limits: Iterable[Limit] = (), slots: SlotTaker | None = None
+    ) -> None:
         self.gate = gate
-        limits = tuple(limits)
-        self._wire = GcraLimiter(limits, clock.monotonic())
-        self._arrivals = Arrivals(limits)
+        self.slots = slots
+        self._pace = Pace(() if slots else limits, clock)
         self._sent: dict[float, Sent] = {}
-        self._at_the_wire = asyncio.Lock()
         self._clock = clock
         self._queue = asyncio.Lock()
         self._freed = asyncio.Event()
@@ -44,8 +50,10 @@ class Turnstile:
         limits = tuple(limits)
         now = self._clock.monotonic()
         self.gate.change(now, limits=limits, max_concurrency=max_concurrency)
-        self._wire.change(limits, now)
-        self._arrivals.change(limits)
+        if self.slots is None:
+            self._pace.change(limits)
+        else:
+            self.slots.change(limits)
         self._freed.set()
 
     async def enter(self) -> float:
@@ -60,6 +68,9 @@ class Turnstile:
                 self.beat_at = now = self._clock.monotonic()
                 answer = self.gate.ask(now)
                 if isinstance(answer, Go):
+                    if self.slots is not None and not self.slots.take(now):
+                        await self.slots.seek()
+                        continue
                     self.gate.begin(now)
                     self.waiting_for = ""
                     return now
@@ -82,14 +93,10 @@ class Turnstile:
         Args:
             started: what `enter` gave, which `leave` gets too.
         """
-        async with self._at_the_wire:
-            while wait_s := self._wire_delay(now := self._clock.monotonic()):  # noqa: ASYNC110 - waits for time, mostly
-                await asyncio.sleep(min(wait_s, LOOK_S))
-            self._wire.take(now)
-            self._sent[started] = self._arrivals.sent(now)
-
-    def _wire_delay(self, now: float) -> float:
-        return max(self._wire.delay(now), self._arrivals.delay(now))
+        if self.slots is None:
+            self._sent[started] = await self._pace.wait()
+        else:
+            await self.slots.wait(started)
 
     def leave(self, started: float, error: BaseException | None) -> None:
         """Give the slot back and tell the gate how it went."""
@@ -97,10 +104,13 @@ class Turnstile:
         rtt_s = now - started
         sent = self._sent.pop(started, None)
         if sent is not None:
-            self._arrivals.answered(sent, now)
+            self._pace.answered(sent, now)
         self._note(now, error)
         retry_after_s = error.retry_after_s if isinstance(error, Throttled | OutcomeUnknown) else None
         self.gate.finish(now, rtt_s, outcome_of(error), retry_after_s=retry_after_s)
+        if self.slots is not None:
+            asked_to = isinstance(error, Throttled) or bool(retry_after_s)
+            self.slots.left(started, blocked_s=self.gate.blocked(now) if asked_to else 0.0)
         self._freed.set()
 
     def _note(self, now: float, error: BaseException | None) -> None:
@@ -109,6 +119,11 @@ class Turnstile:
         away = isinstance(error, NotSent) or (isinstance(error, OutcomeUnknown) and error.http_status is None)
         if not away and not isinstance(error, asyncio.CancelledError):
             self.last_answer_at = now
+
+    async def close(self) -> None:
+        """End what runs beside the requests."""
+        if self.slots is not None:
+            await self.slots.close()
 
     @asynccontextmanager
     async def request(self) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ from dispatcher.spool.lent import LentSpool
 from dispatcher.spool.lock import holder
 from dispatcher.spool.memory import MemorySpool
 from dispatcher.spool.port import Collected, Outbox, Spool
+from dispatcher.spool.shared import SharedLimits, limits_of
 from dispatcher.spool.sqlite import SqliteSpool
 from dispatcher.spool.view import Filter, SpoolView
 
@@ -28,6 +29,7 @@ __all__ = [
     "LentSpool",
     "MemorySpool",
     "Outbox",
+    "SharedLimits",
     "Spool",
     "SpoolStats",
     "SpoolView",
@@ -35,6 +37,7 @@ __all__ = [
     "cluster_of",
     "holder",
     "is_postgres",
+    "limits_of",
     "open_spool",
     "open_view",
     "outbox_of",

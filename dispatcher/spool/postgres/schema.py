@@ -26,7 +26,7 @@ class Step:
     """One step of the schema.
 
     Attributes:
-        name: of its script in `postgres.sql`.
+        name: of its script in `postgres.sql` or `limits.sql`.
         works_with: the oldest program, by the version it knows, that can work with the result.
     """
 
@@ -37,6 +37,7 @@ class Step:
 STEPS: tuple[Step, ...] = (
     Step("schema_1", works_with=1),
     Step("schema_2", works_with=1),
+    Step("schema_3", works_with=1),
 )
 """Step n (from 1) makes version n."""
 VERSION = len(STEPS)

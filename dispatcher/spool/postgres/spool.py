@@ -26,6 +26,7 @@ from dispatcher.spool.postgres.claiming import Claimer
 from dispatcher.spool.postgres.cluster import PostgresCluster
 from dispatcher.spool.postgres.group import Group
 from dispatcher.spool.postgres.hints import Hints
+from dispatcher.spool.postgres.limits import PostgresLimits
 from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
 from dispatcher.spool.postgres.node import Node
 from dispatcher.spool.postgres.statements import SQL
@@ -76,6 +77,7 @@ class PostgresSpool:
     ) -> None:
         self.address = Address.read(url)
         self.node = Node(node, lease_s=lease_s or self.address.lease_s)
+        self.shared_limits = PostgresLimits(self.address, self.node)
         self.commits = Histogram(COMMIT_BUCKETS_S)
         """seconds that commits took"""
         self._hints = Hints(self.address, self.node)
@@ -162,6 +164,7 @@ class PostgresSpool:
         self._open = False
 
     async def _give_back(self) -> None:
+        await self.shared_limits.close()
         for link in self._links:
             await link.close()
 
@@ -170,6 +173,7 @@ class PostgresSpool:
         for task in (self._beating, self._writing):
             task.cancel()
         self._hints.abandon()
+        self.shared_limits.cut()
         for link in self._links:
             link.cut()
         self._open = False

@@ -1,10 +1,10 @@
-"""The named statements of `postgres.sql` and `view.sql`."""
+"""The named statements of `postgres.sql`, `limits.sql` and `view.sql`."""
 
 from __future__ import annotations
 
 from dispatcher.spool.statements import read_statements
 
-SQL = read_statements("postgres/postgres.sql")
+SQL = read_statements("postgres/postgres.sql") | read_statements("postgres/limits.sql")
 """Statement by name."""
 
 VIEW_SQL = read_statements("postgres/view.sql")

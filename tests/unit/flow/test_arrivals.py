@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dispatcher.flow import Arrivals, GcraLimiter, Limit, Sent, arrivals
-from dispatcher.flow.arrivals import FEW_ROUND_TRIPS, late_cap_s
+from dispatcher.flow.arrivals import late_cap_s
+from dispatcher.flow.round_trips import FEW_ROUND_TRIPS
 
 WAY_S = 0.01
 """There, and the same back."""
@@ -118,7 +119,7 @@ def test_without_limits_nothing_is_held_up_and_nothing_is_kept() -> None:
         free.answered(free.sent(earlier), later)
         assert free.delay(later) == 0.0
     assert len(free._log) == 0
-    assert len(free._round_trips_s) == 0
+    assert len(free._round_trips) == 0
 
 
 def test_other_limits_hold_from_the_next_request_on() -> None:
