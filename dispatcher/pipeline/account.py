@@ -122,7 +122,9 @@ class AccountPipeline:
             rng=rng,
             shared=shared is not None,
         )
-        slots = shared and SlotTaker(self.name, shared=shared, limits=limits, gate=gate, clock=clock, rng=rng)
+        slots = None
+        if shared is not None:
+            slots = SlotTaker(self.name, shared=shared, limits=limits, gate=gate, clock=clock, rng=rng)
         self.turnstile = Turnstile(gate, clock, limits=limits, slots=slots)
         rules = _delivery_rules(settings)
         self.fleet = Fleet(
