@@ -16,15 +16,20 @@ from dispatcher.flow.lateness import Lateness, Slot
 from dispatcher.flow.limits import Limit
 from dispatcher.model.slots import Late, SlotAnswer, SlotAsk, SlotWindow
 
-AHEAD_S = 0.1
+AHEAD_S = 0.2
 """Slots are taken no more than that ahead, so that few are out that nobody has used yet,"""
-AHEAD_SHARE = 0.1
+AHEAD_SHARE = 0.2
 """and no more than that share of the shortest window."""
-SPREAD = (0.3, 1.0)
-"""When to ask for the next slot, as shares of that time before it: whoever asks first gets it, so all draw."""
+LEAD_SHARE = 0.5
+"""Of that time: the most that is left to a request between its start and the wire."""
+SPREAD = (0.6, 1.0)
+"""When to ask for the next slot, as shares of that time before it: whoever asks first gets it, so all draw. Nobody's draw is
+better for having a longer way to the wire."""
 LEAST_WAIT_S = 0.005
 """Between two questions that were answered with no slot."""
 MOST_AT_ONCE = 32
+USES = 64
+"""The last uses, by which their rate is told."""
 GAIN = 0.1
 """Weight of the newest value in averages."""
 
@@ -47,7 +52,7 @@ class SharedSlots:
         self._lateness = Lateness(())
         self._ask_at = float("-inf")
         self._asking_takes_s = 0.0
-        self._used_at: deque[float] = deque(maxlen=MOST_AT_ONCE)
+        self._used_at: deque[float] = deque(maxlen=USES)
         self._put_off: dict[int, tuple[Slot, float]] = {}
         self._asked_for: dict[int, tuple[Slot, float]] = {}
         self.lead_s = 0.0
@@ -77,7 +82,7 @@ class SharedSlots:
         return SlotAsk(
             windows=self._windows,
             want=self._wanted(now) if take else 0,
-            lead_s=min(self.lead_s + self._asking_takes_s, 2 * self._ahead_s),
+            lead_s=min(self.lead_s + self._asking_takes_s, LEAD_SHARE * self._ahead_s),
             ahead_s=self._ahead_s,
             late=(*self._lateness.untold(now), *self._delays(now)),
             blocked_s=blocked_s,
@@ -92,7 +97,7 @@ class SharedSlots:
             moment, opens = self._clock.bounds(answer.clock + in_s)
             self._in_hand.append(Slot(number, opens, moment, closes=moment + self._lateness.jitter_s))
         if question.want:
-            early_s = question.lead_s + self._ahead_s * self._rng.uniform(*SPREAD)
+            early_s = self._ahead_s * self._rng.uniform(*SPREAD)
             moment, _ = self._clock.bounds(answer.clock + answer.wait_s)
             self._ask_at = max(moment - early_s, heard + max(answer.blocked_s, LEAST_WAIT_S))
         for slot, until in self._asked_for.values():
@@ -101,9 +106,10 @@ class SharedSlots:
                 slot.closes = max(slot.closes, until)
 
     def _wanted(self, now: float) -> int:
-        """As many as are used while one question is answered."""
-        used = sum(at > now - 1.0 for at in self._used_at)
-        return min(1 + int(used * self._asking_takes_s), MOST_AT_ONCE)
+        """One, and as many as are used while two questions are answered."""
+        recent = [at for at in self._used_at if at > now - 1.0]
+        per_s = len(recent) / (now - recent[0]) if len(recent) == USES else len(recent)
+        return min(1 + int(2 * per_s * self._asking_takes_s), MOST_AT_ONCE)
 
     # -- using --------------------------------------------------------------------------------------------------------
 
@@ -139,7 +145,7 @@ class SharedSlots:
     def at_the_wire(self, started: float, now: float) -> None:
         """A request that began then is ready to go; how long that took is the lead of the next."""
         took_s = now - started
-        self.lead_s = min(max(took_s, self.lead_s + GAIN * (took_s - self.lead_s)), self._ahead_s)
+        self.lead_s = min(max(took_s, self.lead_s + GAIN * (took_s - self.lead_s)), LEAD_SHARE * self._ahead_s)
 
     def delay(self, slot: Slot, now: float) -> float | None:
         """Seconds until its request may go onto the wire, 0.0: now; None: it is too late for that."""
@@ -149,7 +155,7 @@ class SharedSlots:
 
     def put_off(self, slot: Slot, now: float) -> bool:
         """Have the next question ask whether a slot may be used a little later; False: that is not worth it."""
-        until = now + self._ahead_s + 2 * self._asking_takes_s
+        until = now + LEAD_SHARE * self._ahead_s + 2 * self._asking_takes_s
         worth = self._worth(slot, until)
         if worth:
             self._put_off[slot.number] = (slot, until)

@@ -41,7 +41,7 @@ class SlotAsk(msgspec.Struct, frozen=True, kw_only=True):
         windows: the limits; none: only whether the account is blocked.
         want: slots at most; 0: only to tell.
         lead_s: a slot lies that far ahead at least (s).
-        ahead_s: and no more than that farther ahead (s).
+        ahead_s: and at most (s).
         late: requests that are late.
         blocked_s: the server asked for a pause that lasts so long still (s); 0.0: it did not.
     """

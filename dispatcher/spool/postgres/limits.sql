@@ -195,11 +195,11 @@ BEGIN
             kept[k] := w;
             slot := greatest(slot, w.tat - w.burst_s);
             IF shares[k] >= w.count THEN
-                slot := greatest(slot, clock + lead_s + ahead_s + 1);
+                slot := greatest(slot, clock + ahead_s + 1);
             END IF;
         END LOOP;
         wait_s := slot - clock;
-        EXIT WHEN l.given - first >= want OR wait_s > lead_s + ahead_s;
+        EXIT WHEN l.given - first >= want OR wait_s > ahead_s;
         FOR k IN 1 .. cardinality(kept) LOOP
             w := kept[k];
             w.tat := greatest(slot, w.tat) + w.interval_s * w.count / (w.count - shares[k]);
@@ -262,7 +262,7 @@ $function$;
 
 -- name: take_slots
 -- One round trip: what there is to tell, and slots. $1 account; of each limit $2 window, $3 count, $4 interval, $5 burst;
--- $6 slots wanted, $7 seconds that they lie ahead at least, $8 and no more than that farther; of each late request $9 the place
+-- $6 slots wanted, $7 seconds that they lie ahead at least, $8 and at most; of each late request $9 the place
 -- of its window, $10 its number, $11 seconds until it has arrived; $12 seconds that the server asked everybody to wait.
 SELECT clock, first, slots, given, wait_s, blocked_s, reserved
 FROM dispatcher.take_slots($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
