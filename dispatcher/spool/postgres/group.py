@@ -26,6 +26,7 @@ class Group:
         held: the node by which each row was claimed, as it was when the transaction began.
         sending: the same for rows that are being sent; those are no claims, and cannot be given back.
         claims: rows whose node this transaction changes; 0 for nobody.
+        let_go: claims of the process that end with the commit.
         counts: change in the number of rows by account number and state number.
         accounts: accounts that this transaction has looked up or made.
     """
@@ -34,6 +35,7 @@ class Group:
     held: Mapping[int, int]
     sending: Mapping[int, int] = field(default_factory=dict)
     claims: dict[int, int] = field(default_factory=dict)
+    let_go: dict[int, int] = field(default_factory=dict)
     counts: Counter[tuple[int, int]] = field(default_factory=Counter)
     accounts: dict[str, int] = field(default_factory=dict)
 

@@ -111,6 +111,7 @@ class Writer:
         limits: of the accounts' unsettled rows.
         commits: told the seconds that each commit took.
         clock: Unix time in seconds.
+        changed: told the number of each account of which a commit has changed rows.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Writer:
         limits: RowLimits,
         commits: Histogram,
         clock: Callable[[], float],
+        changed: Callable[[int], None],
     ) -> None:
         self._link = link
         self._node = node
@@ -132,6 +134,7 @@ class Writer:
         self._limits = limits
         self._commits = commits
         self._clock = clock
+        self._changed = changed
         self._waiting: deque[Operation] = deque()
         self._some = asyncio.Event()
         self._at_work: list[Operation] = []
@@ -226,6 +229,7 @@ class Writer:
                         continue
             except Doubt as doubt:
                 if not await self._became(doubt.number):
+                    self._take_back(doubt.group)
                     continue
                 answers, group = doubt.answers, doubt.group
             self._keep(group)
@@ -256,11 +260,15 @@ class Writer:
             await transaction.rollback()
             raise
         began = time.perf_counter()
+        self._let_go(group)
         try:
             await transaction.commit()
         except LOST as error:
             connection.terminate()
             raise Doubt(number, answers, group) from error
+        except BaseException:
+            self._take_back(group)
+            raise
         self._commits.observe(time.perf_counter() - began)
         self._node.renewed(begun)
         points.reached("commit.after")
@@ -305,11 +313,24 @@ class Writer:
                     raise SpoolError(f"{error}; it is not known whether the last write was stored") from error
                 await asyncio.sleep(ASK_AGAIN_S)
 
+    def _let_go(self, group: Group) -> None:
+        """Forget the claims that this commit ends, before it.
+
+        Once it is done the rows can be claimed anew, and the answer to that claim may come before the commit's.
+        """
+        group.let_go = {seq: self._held.pop(seq) for seq in group.claims if seq in self._held}
+
+    def _take_back(self, group: Group) -> None:
+        """The commit did not come about."""
+        for seq, node in group.let_go.items():
+            self._held.setdefault(seq, node)
+
     def _keep(self, group: Group) -> None:
         """Make the memory agree with a commit."""
         self._accounts.update(group.accounts)
+        for account in {account for account, _ in group.counts}:
+            self._changed(account)
         for seq, node in group.claims.items():
-            self._held.pop(seq, None)
             self._sending.pop(seq, None)
             if node:
                 self._sending[seq] = node

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,39 @@ async def test_rows_of_a_claim_whose_answer_is_lost_are_claimed_again(wire: Wire
         await spool.claim("acme", limit=2, now=2.0)
     assert wire.cuts == 1
     assert [one.seq for one in await spool.claim("acme", limit=9, now=2.0)] == seqs[1:]
+
+
+async def test_a_claim_that_is_heard_of_before_the_commit_it_follows_is_kept(
+    node: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers come over two connections, so either may be the first."""
+    spool = await node("one")
+    seqs = [answer.seq for answer in await spool.accept("acme", jobs("abc"), now=1.0)]
+    await spool.claim("acme", limit=9, now=2.0)
+    assign, begin = path(seqs, State.SENDING)
+    transaction, taken = spool._writer._transaction, list[int]()
+
+    async def heard_of_late(*given: Any) -> Any:
+        answer = await transaction(*given)
+        taken.extend(job.seq for job in await spool.claim("acme", limit=9, now=3.0, states=(State.ASSIGNED,)))
+        return answer
+
+    monkeypatch.setattr(spool._writer, "_transaction", heard_of_late)
+    assert await spool.apply([assign], now=3.0) == []
+    monkeypatch.undo()
+    assert taken == seqs
+    assert await spool.apply([begin], now=4.0) == []
+
+
+async def test_a_claim_outlives_a_commit_that_did_not_come_about(wire: Wire, node: Opened) -> None:
+    """The write is tried again, and the rows are still this node's."""
+    spool = await node("one", url=wire.dsn)
+    seqs = [answer.seq for answer in await spool.accept("acme", jobs("ab"), now=1.0)]
+    await spool.claim("acme", limit=9, now=2.0)
+    wire.cut = "before"
+    assert await spool.apply([path(seqs, State.SENDING)[0]], now=3.0) == []
+    assert wire.cuts == 1
+    assert {row.state for row in await spool.receipts("acme")} == {State.ASSIGNED}
 
 
 async def test_rows_given_back_while_the_database_is_away_are_free_when_it_is_back(
