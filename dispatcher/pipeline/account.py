@@ -275,16 +275,18 @@ class AccountPipeline:
                 task.cancel()  # the assigner above all: nothing new is decided while the last requests finish
                 ended.append(task)
         resigning = asyncio.create_task(self._resign(ended), name=f"resign {self.name}")
-        await self.sender.drain(within_s=self._grace_s)
-        points.reached("close.drained")
-        for task in self._stages:
-            task.cancel()
-        await asyncio.gather(*self._stages, resigning, return_exceptions=True)
-        self._deaf()
-        self._stages.clear()
-        await self.turnstile.close()
-        await self.client.__aexit__(None, None, None)
-        self.fleet.close()
+        try:
+            await self.sender.drain(within_s=self._grace_s)
+            points.reached("close.drained")
+        finally:
+            for task in self._stages:
+                task.cancel()
+            await asyncio.gather(*self._stages, resigning, return_exceptions=True)
+            self._deaf()
+            self._stages.clear()
+            await self.turnstile.close()
+            await self.client.__aexit__(None, None, None)
+            self.fleet.close()
 
     async def accept(self, jobs: Sequence[NewJob]) -> list[Accepted]:
         """Store checked jobs, all of them or none; returns after the durable commit.
