@@ -424,6 +424,21 @@ FROM dispatcher.jobs AS j JOIN dispatcher.contents AS c ON c.seq = j.seq
 WHERE j.account = $1 AND j.seq = ANY ($2::bigint[])
 ORDER BY j.seq;
 
+-- name: pulse
+-- From when on each of these accounts has a row in each of these states (the place in the list, from 1), whoever holds it;
+-- place 0: something is enqueued for it. $1 accounts by name, $2 states
+SELECT a.name, s.place, f.next_at
+FROM dispatcher.accounts AS a
+CROSS JOIN unnest($2::smallint[]) WITH ORDINALITY AS s (state, place)
+CROSS JOIN LATERAL (
+    SELECT j.next_at FROM dispatcher.jobs AS j
+    WHERE j.account = a.id AND j.state = s.state AND j.state <= 4 ORDER BY j.next_at LIMIT 1
+) AS f
+WHERE a.name = ANY ($1::text[])
+UNION ALL
+SELECT n.name, 0, 0 FROM unnest($1::text[]) AS n (name)
+WHERE EXISTS (SELECT 1 FROM dispatcher.outbox AS o WHERE o.account = n.name);
+
 -- name: open_seqs
 -- Rows in some unsettled states in order of seq. $1 account, $2 states, $3 after, $4 limit
 SELECT f.seq FROM unnest($2::smallint[]) AS s (state) CROSS JOIN LATERAL (

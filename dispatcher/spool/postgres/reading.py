@@ -89,6 +89,12 @@ async def spooled(connection: Connection, account: int, seqs: Sequence[int]) -> 
     return [as_job(row) for row in await connection.fetch(SQL["spooled"], account, list(seqs))]
 
 
+async def next_due(connection: Connection, *, account: int, states: Sequence[State], now: float) -> float | None:
+    """The earliest later time of an account's rows that are nobody's; None: nothing waits."""
+    at: float | None = await connection.fetchval(SQL["next_due"], account, codes(states), now)
+    return at
+
+
 async def bodies(connection: Connection, account: int, seqs: Sequence[int]) -> dict[int, bytes]:
     """Bodies by row."""
     rows = await connection.fetch(SQL["bodies"], account, list(seqs))

@@ -29,6 +29,7 @@ from dispatcher.spool.postgres.hints import Hints
 from dispatcher.spool.postgres.limits import PostgresLimits
 from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
 from dispatcher.spool.postgres.node import Node
+from dispatcher.spool.postgres.pulse import WAITING, Pulse
 from dispatcher.spool.postgres.statements import SQL
 from dispatcher.spool.postgres.writer import Accepting, Applying, Operation, Tending, Writer
 from dispatcher.spool.room import RowLimits
@@ -42,7 +43,6 @@ _log = logging.getLogger("dispatcher.spool")
 
 MAX_WAITING = 1024
 """Operations that may wait for the writer; the next caller waits before it hands anything in."""
-WAITING = (State.ACCEPTED, State.ASSIGNED, State.UNKNOWN, State.HELD)
 DECIDED = (State.ASSIGNED, State.SENDING, State.UNKNOWN)
 
 T = TypeVar("T")
@@ -83,6 +83,8 @@ class PostgresSpool:
         self._hints = Hints(self.address, self.node)
         self.cluster = PostgresCluster(self.node, self._hints, write=self._tend, through=self._through, clock=clock)
         """this process among the others, see `Cluster`"""
+        self._hints.watch(self._stir)  # before those who look at once
+        self._hints.hear(lambda hint: self._stir(hint.account))
         self._limits = RowLimits(max_rows)
         self._clock = clock
         self._links: tuple[Link, ...] = ()
@@ -125,6 +127,7 @@ class PostgresSpool:
         self._pruned_to: dict[int | None, int] = {}
         self._slots = asyncio.Semaphore(MAX_WAITING)
         self._claimer = Claimer(claiming, self.node, held=self._held)
+        self._pulse = Pulse(self._reading, numbers=accounts)
         self._writer = Writer(
             writing,
             self.node,
@@ -133,7 +136,9 @@ class PostgresSpool:
             limits=self._limits,
             commits=self.commits,
             clock=self._clock,
+            changed=self._pulse.stir,
         )
+        self._looking = asyncio.create_task(self._pulse.run(), name="spool pulse")
         self._writing = asyncio.create_task(self._writer.run(), name="spool writer")
         self._beating = asyncio.create_task(self.cluster.run(), name="spool lease")
         if self.address.listen:
@@ -151,7 +156,8 @@ class PostgresSpool:
 
     async def _end(self) -> None:
         self._beating.cancel()
-        await asyncio.gather(self._beating, return_exceptions=True)
+        self._looking.cancel()
+        await asyncio.gather(self._beating, self._looking, return_exceptions=True)
         self._writer.stop()
         await self._writing
         await self._claimer.finish()
@@ -170,7 +176,7 @@ class PostgresSpool:
 
     def abandon(self) -> None:
         """Die without a word, for tests: as a killed process would, this leaves a node and its claims behind."""
-        for task in (self._beating, self._writing):
+        for task in (self._beating, self._looking, self._writing):
             task.cancel()
         self._hints.abandon()
         self.shared_limits.cut()
@@ -222,6 +228,8 @@ class PostgresSpool:
     async def collect(self, account: str, *, now: float, limit: int = outbox.PAGE_JOBS) -> Collected:
         """Take in what backends have enqueued by `dispatcher.enqueue`; see `Outbox.collect`."""
         self._check_open()
+        if self._pulse.empty(account):
+            return Collected()
         async with self._reading.use() as connection:
             if not await connection.fetchval(SQL["outbox_waits"], account):
                 return Collected()
@@ -255,6 +263,11 @@ class PostgresSpool:
             self._writer.submit(operation(future=future))
             return await future
 
+    def _stir(self, account: str) -> None:
+        """A hint came."""
+        if self._open:
+            self._pulse.stir(account)
+
     def _check_open(self) -> None:
         if not self._open or self._closing is not None:
             raise SpoolError(f"{self.address}: the spool is not open")
@@ -264,25 +277,32 @@ class PostgresSpool:
     async def claim(
         self, account: str, *, limit: int, now: float, states: Sequence[State] = (State.ACCEPTED, State.ASSIGNED)
     ) -> list[SpooledJob]:
+        self._check_open()
+        if limit <= 0 or self._pulse.quiet(account, states, now=now):
+            return []
         number = await self._number(account)
-        if number is None or limit <= 0:
+        if number is None:
             return []
         return await self._claimer.claim(number, limit=limit, now=now, states=states)
 
     async def release(self, seqs: Sequence[int]) -> None:
         self._check_open()
-        await self._claimer.release(seqs)
+        try:
+            await self._claimer.release(seqs)
+        finally:
+            self._pulse.stir_all()
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
     async def next_due(self, account: str, *, now: float) -> float | None:
+        self._check_open()
+        known, at = self._pulse.next_due(account, now=now)
+        if known:
+            return at
         number = await self._number(account)
         if number is None:
             return None
-        at: float | None = await self._ask(
-            lambda connection: connection.fetchval(SQL["next_due"], number, reading.codes(WAITING), now)
-        )
-        return at
+        return await self._ask(partial(reading.next_due, account=number, states=WAITING, now=now))
 
     async def counts(self, account: str) -> dict[State, int]:
         number = await self._number(account)

@@ -52,6 +52,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "row_window": (ROWS - 1000, 100),
     "prune": (2e9, ROWS - 1000, 100, 1, ROWS - 500),
     "drop_contents": (SEQS,),
+    "pulse": (["acme", "beta", "nobody"], [0, 1, 3, 4]),
     "outbox_waits": ("acme",),
     "outbox_page": ("acme", 100),
     "outbox_done": (SEQS,),
@@ -130,6 +131,8 @@ async def test_no_statement_goes_over_a_whole_table(connection: Any, name: str) 
         ("through", "jobs_pkey", "(seq = ANY"),
         ("all_seqs", "jobs_pkey", f"(seq > '{ROWS - 1000}'::bigint)"),
         ("abandoned", "unsettled", "(state = 2)"),
+        ("pulse", "unsettled", "((account = a.id) AND (state = s.state))"),
+        ("pulse", "outbox_by_account", "(account = n.name)"),
         ("outbox_page", "outbox_by_account", "(account = 'acme'::text)"),
     ],
 )
