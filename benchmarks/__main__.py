@@ -7,7 +7,20 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = {"__init__", "__main__", "cities", "peers", "quality_report", "rows", "server", "solvers", "user_loop", "vrptw"}
+PARTS = {
+    "__init__",
+    "__main__",
+    "cities",
+    "load",
+    "meter",
+    "peers",
+    "quality_report",
+    "rows",
+    "server",
+    "solvers",
+    "user_loop",
+    "vrptw",
+}
 """modules that benchmarks are made of"""
 
 
