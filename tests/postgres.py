@@ -17,8 +17,9 @@ import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -91,11 +92,18 @@ def _drop(dsn: str) -> None:
 
 def restart(*, away_s: float = 0.0) -> None:
     """Kill the server of the package at once, without a checkpoint, and start it again after a while."""
+    with away():
+        time.sleep(away_s)
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """The server of the package is not there while the block lasts; it was killed without a checkpoint."""
     server = carried_server()
     options = {"user": server.system_user} if server.system_user else {}
     control, log = str(server.bin_path / "pg_ctl"), str(server.pgdata / "log")
-    stop, start = ("-m", "immediate", "stop"), ("-o", f'-h "" -k {server.pgdata}', "-l", log, "start")
-    for arguments in (stop, start):
+
+    def run(*arguments: str) -> None:
         subprocess.run(
             [control, "-w", "-D", str(server.pgdata), *arguments],
             check=True,
@@ -103,8 +111,12 @@ def restart(*, away_s: float = 0.0) -> None:
             timeout=60,
             **options,
         )
-        if arguments is stop:
-            time.sleep(away_s)
+
+    run("-m", "immediate", "stop")
+    try:
+        yield
+    finally:
+        run("-o", f'-h "" -k {server.pgdata}', "-l", log, "start")
     server.ensure_postgres_running()  # it is to know its new process, to end it when this one ends
 
 

@@ -51,19 +51,32 @@ class Health:
     async def ready(self, _: web.Request) -> web.Response:
         """200: an account takes jobs and sends them; 503 with the reason when none does. Each account's state is told.
 
+        On a spool that several daemons share also who leads it; a daemon that does not lead is as ready as the one that
+        does.
+
         One broken account does not take the daemon out of service for the others.
         """
-        reasons = {name: await self._reason(desk) for name, desk in tuple(self._desks.items())}
-        accounts = {name: {"ready": not reason, "reason": reason} for name, reason in reasons.items()}
+        away = await self._process.away()
+        reasons = {name: away or await self._reason(desk) for name, desk in tuple(self._desks.items())}
+        accounts = {
+            name: {"ready": not reason, "reason": reason, **self._lead(name)} for name, reason in reasons.items()
+        }
         if all(reasons.values()):
             reason = next(iter(reasons.values()), STOPPING)
             return json_reply({"status": "not ready", "reason": reason, "accounts": accounts}, http_status=503)
         return json_reply({"status": "ready", "accounts": accounts})
 
+    def _lead(self, account: str) -> dict[str, bool | str]:
+        """Who decides for an account, where several could."""
+        desk = self._desks.get(account)
+        lead = desk.dispatcher.pipeline.lead if desk is not None and not desk.stopping else None
+        return {"leads": lead.held, "leader": lead.leader} if lead is not None and lead.shared else {}
+
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus' text format."""
         samples = []
-        for desk in tuple(self._desks.values()):
+        away = await self._process.away()  # then only what belongs to the process is known
+        for desk in () if away else tuple(self._desks.values()):
             with suppress(DispatcherError):  # an account that is being closed
                 samples.append(await sample(desk.dispatcher, problem=await self._reason(desk)))
         body = self._meters.text(samples, await self._process.sample())

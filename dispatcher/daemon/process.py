@@ -64,6 +64,10 @@ class Process:
         self._lag = lag
         self._nodes = nodes
 
+    async def away(self) -> str:
+        """Why the database that the accounts are on cannot be asked, "" when it can, or there is none."""
+        return (await self._nodes.look()).problem
+
     async def sample(self) -> ProcessSample:
         """How it is right now."""
         file = self._file
