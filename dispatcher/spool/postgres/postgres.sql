@@ -314,6 +314,12 @@ ON CONFLICT (node, account, state) DO UPDATE SET rows = t.rows + excluded.rows;
 -- $1 account
 SELECT state, sum(rows)::bigint FROM dispatcher.tallies WHERE account = $1 GROUP BY state;
 
+-- name: counts_of
+-- $1 accounts by name
+SELECT a.name, t.state, sum(t.rows)::bigint FROM dispatcher.accounts AS a
+JOIN dispatcher.tallies AS t ON t.account = a.id
+WHERE a.name = ANY ($1::text[]) GROUP BY a.name, t.state;
+
 -- name: move
 -- $1 to, $2 now, $3 next_at, $4 new owner, $5 attempts to add, $6 refusals to add, $7 autoassign, $8 sent_at, $9 settle_by,
 -- $10 error (the last four: NULL leaves the column), $11 expected states, $12 rows, $13 the node each was claimed as (0: it

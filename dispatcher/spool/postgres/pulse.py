@@ -1,8 +1,9 @@
 """A look at what waits for all accounts of this process, so that accounts with nothing to do cost next to nothing.
 
 Every stage of every account looks at the spool about once a second. One statement, twice a second, answers all of them
-as long as nothing stirs: which account has rows in which state, due from when, and for which something was enqueued. It
-takes no notice of who holds a row, so it may say that there is something to do when there is not, never the other way.
+as long as nothing stirs: which account has rows in which state, due from when, and for which something was enqueued.
+Another one counts for those who show counts. A look takes no notice of who holds a row, so it may say that there is
+something to do when there is not, never the other way.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.errors import SpoolError
 from dispatcher.model.state import State
-from dispatcher.spool.encoding import CODE
+from dispatcher.spool.encoding import CODE, STATES
 from dispatcher.spool.postgres.link import Link
 from dispatcher.spool.postgres.statements import SQL
 
@@ -41,12 +42,14 @@ class Look:
         accounts: those that were asked about.
         due: per account and state, the earliest time at which a row is due (Unix time, 0: it never waited).
         enqueued: accounts for which a backend has enqueued something.
+        counts: rows per account and state, of the accounts whose rows were to be counted.
     """
 
     began: float = _NEVER
     accounts: frozenset[str] = frozenset()
     due: Mapping[tuple[str, State], float] = field(default_factory=dict)
     enqueued: frozenset[str] = frozenset()
+    counts: Mapping[str, Mapping[State, int]] = field(default_factory=dict)
 
 
 class Pulse:
@@ -65,6 +68,7 @@ class Pulse:
         self._numbers = numbers
         self._look = Look()
         self._asked: dict[str, float] = {}
+        self._counted: dict[str, float] = {}
         self._stirred: dict[str | int, float] = {}
         self._all_stirred = time.monotonic()
 
@@ -75,11 +79,14 @@ class Pulse:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(EVERY_S)
-            accounts = self._wanted(time.monotonic())
-            if accounts:
+            now = time.monotonic()
+            self._asked, self._counted = _recent(self._asked, now), _recent(self._counted, now)
+            if self._asked:
                 try:
                     async with self._link.use() as connection:
-                        self._look = await look(connection, accounts, began=time.monotonic())
+                        self._look = await look(
+                            connection, list(self._asked), count=list(self._counted), began=time.monotonic()
+                        )
                 except SpoolError:
                     continue  # the look grows stale
 
@@ -107,6 +114,12 @@ class Pulse:
             return False, None
         return True, min(times, default=None)
 
+    def counts(self, account: str) -> dict[State, int] | None:
+        """Rows of an account per state, as the last look has counted them; None: they are to be counted anew."""
+        self._counted[account] = time.monotonic()
+        found = self._look.counts.get(account)
+        return dict(found) if found is not None and self._knows(account) else None
+
     def _knows(self, account: str) -> bool:
         at = time.monotonic()
         self._asked[account] = at
@@ -119,13 +132,13 @@ class Pulse:
         )
         return account in self._look.accounts and stirred < began and at - began < STALE_S
 
-    def _wanted(self, now: float) -> list[str]:
-        self._asked = {account: at for account, at in self._asked.items() if now - at < FORGET_S}
-        return list(self._asked)
+
+def _recent(asked: Mapping[str, float], now: float) -> dict[str, float]:
+    return {account: at for account, at in asked.items() if now - at < FORGET_S}
 
 
-async def look(connection: Connection, accounts: Collection[str], *, began: float) -> Look:
-    """Look once, in one statement."""
+async def look(connection: Connection, accounts: Collection[str], *, count: Collection[str] = (), began: float) -> Look:
+    """Look once, in one statement, and count the rows of some accounts in another."""
     due: dict[tuple[str, State], float] = {}
     enqueued = set()
     for account, place, at in await connection.fetch(SQL["pulse"], list(accounts), _CODES):
@@ -133,4 +146,8 @@ async def look(connection: Connection, accounts: Collection[str], *, began: floa
             due[account, WAITING[place - 1]] = at
         else:
             enqueued.add(account)
-    return Look(began, frozenset(accounts), due, frozenset(enqueued))
+    counts: dict[str, dict[State, int]] = {account: dict.fromkeys(STATES, 0) for account in count}
+    if counts:
+        for account, code, rows in await connection.fetch(SQL["counts_of"], list(count)):
+            counts[account][STATES[code]] = rows
+    return Look(began, frozenset(accounts), due, frozenset(enqueued), counts)

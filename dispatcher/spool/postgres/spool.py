@@ -305,6 +305,9 @@ class PostgresSpool:
         return await self._ask(partial(reading.next_due, account=number, states=WAITING, now=now))
 
     async def counts(self, account: str) -> dict[State, int]:
+        self._check_open()
+        if (known := self._pulse.counts(account)) is not None:
+            return known
         number = await self._number(account)
         rows = [] if number is None else await self._ask(lambda connection: connection.fetch(SQL["counts"], number))
         counted = {STATES[code]: count for code, count in rows}

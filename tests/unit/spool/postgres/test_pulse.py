@@ -45,6 +45,7 @@ async def test_accounts_with_nothing_to_do_cost_no_statement_of_their_own(
             assert await spool.claim(name, limit=9, now=2.0) == []
             assert await spool.next_due(name, now=2.0) is None
             assert (await spool.collect(name, now=2.0)).jobs == 0
+            assert not any((await spool.counts(name)).values())
 
     await look()
     await asyncio.sleep(0.6)
@@ -82,6 +83,18 @@ async def test_what_was_stored_or_moved_here_is_found_at_once(node: Opened) -> N
         assert again.key == key
         await spool.apply(path([answer.seq], State.CONFIRMED), now=3.0)
         await asyncio.sleep(0.01)
+
+
+async def test_what_another_node_moves_is_counted_soon_and_what_is_moved_here_at_once(node: Opened) -> None:
+    one, two = await node("one"), await node("two")
+    await two.counts("acme")
+    await settled()
+    answers = await one.accept("acme", jobs("abc"), now=1.0)
+    assert (await one.counts("acme"))[State.ACCEPTED] == 3
+    await settled()
+    assert (await two.counts("acme"))[State.ACCEPTED] == 3
+    await one.apply(path([answer.seq for answer in answers], State.CONFIRMED), now=2.0)
+    assert (await one.counts("acme"))[State.CONFIRMED] == 3
 
 
 async def test_a_row_that_waits_is_due_at_its_time_and_not_before(node: Opened) -> None:
