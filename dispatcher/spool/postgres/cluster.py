@@ -22,6 +22,7 @@ from dispatcher.spool.postgres.group import Group
 from dispatcher.spool.postgres.hints import Hints
 from dispatcher.spool.postgres.leading import Found, Lead
 from dispatcher.spool.postgres.node import BEATS_PER_LEASE, Node
+from dispatcher.spool.postgres.statements import SQL
 
 if TYPE_CHECKING:
     from dispatcher.spool.postgres.link import Connection
@@ -154,6 +155,8 @@ class PostgresCluster:
         patience_s = self._node.lease_s * PATIENCE_SHARE
         standing = frozenset(self._standing)
         found = await leading.look(connection, group.node, standing, at_once=at_once, patience_s=patience_s)
+        if found.overdue and steady:
+            await connection.execute(SQL["cut_stuck"])
         return unknown, found
 
     def _learn(self, found: Found) -> None:

@@ -45,11 +45,13 @@ class Found:
         node: number of the node that looked.
         leads: by account.
         peers: how many other nodes there are.
+        overdue: whether the lease of one has run out that could not be ended.
     """
 
     node: int
     leads: Mapping[str, Lead]
     peers: int
+    overdue: bool
 
 
 async def look(
@@ -64,7 +66,8 @@ async def look(
         at_once: those of them that it takes although it may be another's turn.
         patience_s: an account that nobody has led for so long is anybody's.
     """
-    nodes = {row["id"]: row["name"] for row in await connection.fetch(SQL["living"])}
+    living = await connection.fetch(SQL["living"])
+    nodes = {row["id"]: row["name"] for row in living}
     leads = await _leads(connection, accounts)
     absent = sorted(set(accounts) - leads.keys())
     if absent:
@@ -80,7 +83,7 @@ async def look(
         await connection.fetch(SQL["lock_leaders"], sorted(wanted))
         await connection.execute(SQL["take_over"], node, wanted)
         leads |= await _leads(connection, wanted)
-    return Found(node, leads, len(nodes.keys() - {node}))
+    return Found(node, leads, len(nodes.keys() - {node}), any(row["overdue"] for row in living))
 
 
 async def resign(connection: Connection, node: int, standing: Collection[str]) -> None:

@@ -210,8 +210,19 @@ WHERE id IN (
 RETURNING id;
 
 -- name: living
--- Nodes that neither were ended nor have left.
-SELECT id, name FROM dispatcher.nodes WHERE ended_at IS NULL AND deadline > 'epoch';
+-- Nodes that neither were ended nor have left, and whether their lease has run out all the same.
+SELECT id, name, deadline < clock_timestamp() AS overdue
+FROM dispatcher.nodes WHERE ended_at IS NULL AND deadline > 'epoch';
+
+-- name: cut_stuck
+-- A node whose lease has run out while it holds its row has stopped in the middle of a write. Between two statements a time-out
+-- of the server ends that; where the server waits for the rest of one (COPY, or what is to be executed), nothing does. So the
+-- session is cut off, and the next look ends the node. One that is slow because the database is does not wait for its client.
+SELECT pg_terminate_backend(a.pid) FROM dispatcher.nodes AS n
+JOIN pg_locks AS l ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = n.xmax
+JOIN pg_stat_activity AS a ON a.pid = l.pid
+WHERE n.ended_at IS NULL AND n.deadline < clock_timestamp() AND a.pid <> pg_backend_pid()
+AND a.wait_event = 'ClientRead' AND a.usename = current_user;
 
 -- name: leads
 -- Who leads these accounts, its name while it lives, and for how long nobody does. $1 accounts

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
+import asyncpg
 import pytest
 
 from dispatcher.model.state import State
 from dispatcher.spool import About, Hint
 from dispatcher.spool.postgres import PostgresSpool
 from dispatcher.spool.postgres.leading import _turn
+from dispatcher.spool.postgres.statements import SQL
 from tests import postgres
 from tests.conformance.world import jobs, path
 from tests.unit.spool.postgres.conftest import Opened
@@ -72,6 +75,39 @@ async def test_a_leader_that_died_is_followed_once_its_lease_has_run_out_and_not
     assert two.cluster.term("acme") == 2
     assert time.monotonic() - died > LEASE_S * 0.7
     assert time.monotonic() - died < 3 * LEASE_S
+
+
+@pytest.mark.parametrize("stopped", ["in COPY", "between statements"])
+async def test_a_leader_that_stopped_in_the_middle_of_a_write_is_followed_all_the_same(
+    node: Opened, dsn: str, stopped: str
+) -> None:
+    """It holds its row, and the server waits for it: no lease may last for as long as a process sleeps."""
+    one, two = await node("one", lease_s=LEASE_S), await node("two", lease_s=LEASE_S)
+    one.cluster.stand("acme", at_once=True)
+    await until(lambda: one.cluster.leads("acme"))
+    two.cluster.stand("acme", at_once=True)
+    await asyncio.sleep(2 * LEASE_S)
+    one.abandon()
+    session = await asyncpg.connect(dsn)
+    await session.execute("BEGIN")
+    assert await session.fetchval(SQL["fence"], one.node.id, 99, LEASE_S) == one.node.id
+    asleep = asyncio.create_task(sleep_in(session, stopped))
+    try:
+        await until(lambda: two.cluster.leads("acme"))
+    finally:
+        asleep.cancel()
+        await asyncio.gather(asleep, return_exceptions=True)
+        session.terminate()
+
+
+async def sleep_in(session: Any, stopped: str) -> None:
+    async def nothing() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    if stopped == "in COPY":
+        await session.copy_to_table("accounts", source=nothing(), columns=("name",), schema_name="dispatcher")
+    await asyncio.Event().wait()
 
 
 async def test_a_node_that_was_ended_leads_no_more_before_it_has_taken_a_new_term(node: Opened, dsn: str) -> None:
