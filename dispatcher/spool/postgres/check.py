@@ -21,7 +21,7 @@ RULES = {
     "wrong_content": "have no content, or that of another account or version",
     "wrong_state": "have no state, or one that does not exist",
     "wrong_pair": "are under way although an older version of their key is, too",
-    "wrong_owner": "are being sent by nobody, or are settled and yet somebody's",
+    "wrong_owner": "are being sent by nobody, name a node that nobody knows, or are settled and yet somebody's",
 }
 """Statement that finds the rows that break a rule, and what to say of them."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dispatcher.errors import SpoolError
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
+from dispatcher.spool.encoding import CODE
+from dispatcher.spool.postgres.hand import KEPT_S, Hand
 from dispatcher.spool.postgres.link import DatabaseAway, Link
 from dispatcher.spool.postgres.node import Node
 from dispatcher.spool.postgres.reading import as_job, codes
@@ -18,24 +22,30 @@ if TYPE_CHECKING:
     from dispatcher.spool.postgres.link import Connection
 
 
+_SENDING = CODE[State.SENDING]
+
+
 class Claimer:
     """The claims of this process.
 
     A claim is written: the row names this node. Whoever lost it finds out by the next write, so a claim is held in
-    memory by the number of the node that made it, and is worth nothing once that node has ended.
+    memory by the number of the node that made it, and is worth nothing once that node has ended. Rows that this node
+    has just written wait in its hand (see there) and are handed out with those that the database has, oldest first.
 
     Args:
         link: for this claimer alone.
         node: this process.
-        held: row → node as which it was claimed; added to, and taken from.
+        hand: what it holds; added to, and taken from.
+        sweep: gives back what names this node in the database and is not in hand, between two writes.
     """
 
-    __slots__ = ("_doubt", "_held", "_link", "_node", "_owed", "_under_way")
+    __slots__ = ("_doubt", "_hand", "_link", "_node", "_owed", "_sweep", "_under_way")
 
-    def __init__(self, link: Link, node: Node, *, held: dict[int, int]) -> None:
+    def __init__(self, link: Link, node: Node, *, hand: Hand, sweep: Callable[[], Awaitable[object]]) -> None:
         self._link = link
         self._node = node
-        self._held = held
+        self._hand = hand
+        self._sweep = sweep
         self._owed: dict[int, list[int]] = {}
         self._doubt = False
         self._under_way: set[asyncio.Task[list[SpooledJob]]] = set()
@@ -62,30 +72,48 @@ class Claimer:
     async def _claim(
         self, account: int, limit: int, now: float, states: Sequence[State], gone: asyncio.Event
     ) -> list[SpooledJob]:
+        wanted = codes(states)
         async with self._link.use() as connection:
             await self._settle(connection)
             node = self._node.id
             self._doubt = True
-            rows = await connection.fetch(SQL["claim"], node, account, codes(states), now, limit)
+            rows = await connection.fetch(SQL["claim"], node, account, wanted, now, limit)
             self._doubt = False
-            jobs = [as_job(row) for row in rows]
-            seqs = [job.seq for job in jobs]
+            found = [as_job(row) for row in rows]
             if gone.is_set():
-                self._owed.setdefault(node, []).extend(seqs)
+                self._owed.setdefault(node, []).extend(job.seq for job in found)
                 await self._settle(connection)
                 return []
-            self._held.update(dict.fromkeys(seqs, node))
-            return jobs
+            clock = time.monotonic()
+            self._hand.claimed(node, account, found, now=clock)
+            return self._hand.take(account, wanted, limit=limit, more=len(found) >= limit, now=clock)
+
+    def in_hand(self, account: int, *, limit: int, states: Sequence[State]) -> list[SpooledJob]:
+        """Take rows of which the database need not be asked, because it has none that are due."""
+        return self._hand.take(account, codes(states), limit=limit, more=False, now=time.monotonic())
 
     async def release(self, seqs: Sequence[int]) -> None:
-        """Give claimed rows back; those that are not claimed are passed over.
+        """Give claimed rows back; those that are not claimed are passed over, and so is what is being sent.
 
         While the database is away they are owed: they are given back before the next claim.
         """
         for seq in seqs:
-            node = self._held.pop(seq, 0)
-            if node:
-                self._owed.setdefault(node, []).append(seq)
+            hold = self._hand.get(seq)
+            if hold is not None and hold.code != _SENDING:
+                self._hand.drop(seq)
+                self._owed.setdefault(hold.node, []).append(seq)
+        await self._pay()
+
+    async def tidy(self) -> None:
+        """Give back, again and again until cancelled, what nobody here has asked for in time."""
+        while True:
+            await asyncio.sleep(KEPT_S / 2)
+            for node, seqs in self._hand.left(now=time.monotonic()).items():
+                self._owed.setdefault(node, []).extend(seqs)
+            with suppress(SpoolError):
+                await self._pay()
+
+    async def _pay(self) -> None:
         if self._owed:
             with suppress(DatabaseAway):
                 async with self._link.use() as connection:
@@ -94,11 +122,14 @@ class Claimer:
     async def _settle(self, connection: Connection) -> None:
         """Give back what is owed, and what a claim has taken whose answer never came."""
         while self._owed:
-            node, seqs = next(iter(self._owed.items()))
-            await connection.execute(SQL["release"], node, seqs)
-            del self._owed[node]
+            node, seqs = self._owed.popitem()
+            try:
+                await connection.execute(SQL["release"], node, seqs)
+            except BaseException:
+                self._owed.setdefault(node, []).extend(seqs)
+                raise
         if self._doubt:
-            await connection.execute(SQL["release_others"], self._node.id, list(self._held))
+            await self._sweep()
             self._doubt = False
 
     async def finish(self) -> None:

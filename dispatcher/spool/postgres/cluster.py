@@ -72,6 +72,11 @@ class PostgresCluster:
     def peers(self) -> int:
         return self._peers
 
+    @property
+    def alone(self) -> bool:
+        """Whether there was no other node at the last beat."""
+        return self._steady_since is not None and not self._peers
+
     # -- leading ------------------------------------------------------------------------------------------------------
 
     def stand(self, account: str, *, at_once: bool) -> None:

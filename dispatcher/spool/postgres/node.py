@@ -110,7 +110,7 @@ class Node:
                         *(self.name, socket.gethostname(), os.getpid(), VERSION, self.lease_s),
                         *(self.program, self.address),
                     )
-                    group = Group(int(number), {})
+                    group = Group(int(number))
                     recovered = await abandon(connection, group, dead, now=now)
                     await group.count(connection)
             except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
@@ -152,8 +152,9 @@ class Node:
         """
         await connection.execute(SQL["tell"], self.id, self.program, self.address, self._reported())
         expired = await connection.fetch(SQL["end_expired"], 0.0 if steady else NOT_YET_S)
+        unknown = await abandon(connection, group, [row[0] for row in expired], now=now)
         await connection.execute(SQL["forget_nodes"], REMEMBERED_S)
-        return await abandon(connection, group, [row[0] for row in expired], now=now)
+        return unknown
 
     def _reported(self) -> str:
         try:
@@ -181,14 +182,12 @@ def _runs_here(host: str, pid: int) -> bool:
 
 
 async def abandon(connection: Connection, group: Group, dead: Sequence[int], *, now: float) -> int:
-    """Take over what ended nodes have left; how many rows they were sending."""
-    if not dead:
-        return 0
-    accounts = [row[0] for row in await connection.fetch(SQL["all_accounts"])]
+    """Take over what ended nodes have left, these just now and those before them; how many rows they were sending."""
     rows = 0
-    for account, sending in await connection.fetch(SQL["abandoned"], list(dead), now, accounts):
+    for account, sending in await connection.fetch(SQL["abandoned"], now):
         group.counts[account, _SENDING] -= sending
         group.counts[account, _UNKNOWN] += sending
         rows += sending
-    await connection.execute(SQL["inherit"], list(dead))
+    if dead:
+        await connection.execute(SQL["inherit"], list(dead))
     return rows

@@ -2,8 +2,8 @@
 
 Every stage of every account looks at the spool about once a second. One statement, twice a second, answers all of them
 as long as nothing stirs: which account has rows in which state, due from when, and for which something was enqueued.
-Another one counts for those who show counts. A look takes no notice of who holds a row, so it may say that there is
-something to do when there is not, never the other way.
+Another one counts for those who show counts. A look takes no notice of versions that wait for older ones, so it may say
+that there is something to do when there is not, never the other way. What this process has in hand is not among it.
 """
 
 from __future__ import annotations

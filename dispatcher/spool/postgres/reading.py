@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dispatcher.model.records import Receipt, SpooledJob
-from dispatcher.model.state import SETTLED, State
+from dispatcher.model.state import State
 from dispatcher.spool.encoding import CODE, STATES
 from dispatcher.spool.postgres.statements import SQL
 
@@ -67,16 +67,11 @@ async def page_seqs(
 ) -> list[int]:
     """Row numbers in some states (none: all), in order.
 
-    Confirmed rows are in no index: they are found along the table, all others by the index of their state.
+    Confirmed rows are in no index: they are found along the table, all others by what waits and what is in hand.
     """
     wanted = set(states or State)
-    if State.CONFIRMED in wanted:
-        return await numbers(connection, SQL["all_seqs"], account, codes(wanted), after, limit)
-    seqs: list[int] = []
-    for name, group in (("open_seqs", wanted - SETTLED), ("failed_seqs", wanted & SETTLED)):
-        if group:
-            seqs += await numbers(connection, SQL[name], account, codes(group), after, limit)
-    return sorted(seqs)[:limit]
+    name = "all_seqs" if State.CONFIRMED in wanted else "open_seqs"
+    return await numbers(connection, SQL[name], account, codes(wanted), after, limit)
 
 
 async def receipts(connection: Connection, account: str, number: int, seqs: Sequence[int]) -> list[Receipt]:

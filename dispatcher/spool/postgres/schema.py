@@ -38,6 +38,7 @@ STEPS: tuple[Step, ...] = (
     Step("schema_1", works_with=1),
     Step("schema_2", works_with=1),
     Step("schema_3", works_with=1),
+    Step("schema_4", works_with=1),
 )
 """Step n (from 1) makes version n."""
 VERSION = len(STEPS)

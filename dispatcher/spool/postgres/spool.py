@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +26,7 @@ from dispatcher.spool.postgres import care, copying, outbox, reading, schema, st
 from dispatcher.spool.postgres.claiming import Claimer
 from dispatcher.spool.postgres.cluster import PostgresCluster
 from dispatcher.spool.postgres.group import Group
+from dispatcher.spool.postgres.hand import Hand
 from dispatcher.spool.postgres.hints import Hints
 from dispatcher.spool.postgres.limits import PostgresLimits
 from dispatcher.spool.postgres.link import Address, DatabaseAway, Link
@@ -93,7 +95,7 @@ class PostgresSpool:
     def __repr__(self) -> str:
         if not self._open:
             return f"<PostgresSpool {self.address} closed>"
-        return f"<PostgresSpool {self.address} as {self.node.name}, {len(self._held)} claimed>"
+        return f"<PostgresSpool {self.address} as {self.node.name}, {len(self._hand)} in hand>"
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -107,7 +109,9 @@ class PostgresSpool:
         """
         if self._open:
             raise SpoolError(f"{self.address}: is open already")
-        writing, claiming, self._reading = self._links = tuple(Link(self.address) for _ in range(3))
+        # Claims are planned anew each time: the best way through a nearly empty table is the worst a minute later.
+        addresses = (self.address, replace(self.address, prepared=False), self.address)
+        writing, claiming, self._reading = self._links = tuple(map(Link, addresses))
         migrating = Link(self.address, patient=True)
         try:
             async with migrating.use() as connection:
@@ -122,16 +126,16 @@ class PostgresSpool:
             raise
         finally:
             await migrating.close()
-        self._held: dict[int, int] = {}
+        self._hand = Hand(lambda: self.cluster.alone)
         self._accounts = accounts
         self._pruned_to: dict[int | None, int] = {}
         self._slots = asyncio.Semaphore(MAX_WAITING)
-        self._claimer = Claimer(claiming, self.node, held=self._held)
+        self._claimer = Claimer(claiming, self.node, hand=self._hand, sweep=self._sweep)
         self._pulse = Pulse(self._reading, numbers=accounts)
         self._writer = Writer(
             writing,
             self.node,
-            held=self._held,
+            hand=self._hand,
             accounts=accounts,
             limits=self._limits,
             commits=self.commits,
@@ -141,6 +145,7 @@ class PostgresSpool:
         self._looking = asyncio.create_task(self._pulse.run(), name="spool pulse")
         self._writing = asyncio.create_task(self._writer.run(), name="spool writer")
         self._beating = asyncio.create_task(self.cluster.run(), name="spool lease")
+        self._tidying = asyncio.create_task(self._claimer.tidy(), name="spool hand")
         if self.address.listen:
             self._hints.start()
         self._closing: asyncio.Task[None] | None = None
@@ -155,9 +160,9 @@ class PostgresSpool:
         await asyncio.shield(self._closing)
 
     async def _end(self) -> None:
-        self._beating.cancel()
-        self._looking.cancel()
-        await asyncio.gather(self._beating, self._looking, return_exceptions=True)
+        for task in (self._beating, self._looking, self._tidying):
+            task.cancel()
+        await asyncio.gather(self._beating, self._looking, self._tidying, return_exceptions=True)
         self._writer.stop()
         await self._writing
         await self._claimer.finish()
@@ -176,7 +181,7 @@ class PostgresSpool:
 
     def abandon(self) -> None:
         """Die without a word, for tests: as a killed process would, this leaves a node and its claims behind."""
-        for task in (self._beating, self._looking, self._writing):
+        for task in (self._beating, self._looking, self._tidying, self._writing):
             task.cancel()
         self._hints.abandon()
         self.shared_limits.cut()
@@ -278,8 +283,10 @@ class PostgresSpool:
         self, account: str, *, limit: int, now: float, states: Sequence[State] = (State.ACCEPTED, State.ASSIGNED)
     ) -> list[SpooledJob]:
         self._check_open()
-        if limit <= 0 or self._pulse.quiet(account, states, now=now):
+        if limit <= 0:
             return []
+        if self._pulse.quiet(account, states, now=now):
+            return self._claimer.in_hand(self._accounts.get(account, 0), limit=limit, states=states)
         number = await self._number(account)
         if number is None:
             return []
@@ -291,6 +298,15 @@ class PostgresSpool:
             await self._claimer.release(seqs)
         finally:
             self._pulse.stir_all()
+
+    async def _sweep(self) -> None:
+        """Give back what names this node and is not in hand; in the writer's turn, so that nothing is half written."""
+
+        async def work(connection: Connection, group: Group) -> None:
+            known = [*self._hand.rows, *(seq for seq, hold in group.holds.items() if hold)]
+            await connection.execute(SQL["release_others"], group.node, known)
+
+        await self._write(partial(Tending, work, rows=1))
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

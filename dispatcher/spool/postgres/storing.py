@@ -1,13 +1,13 @@
-"""Storing jobs and moving them, inside a transaction of the writer."""
+"""Storing jobs, inside a transaction of the writer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dispatcher.errors import SpoolFull
-from dispatcher.model.records import Accepted, Change, NewJob
+from dispatcher.model.records import Accepted, NewJob, SpooledJob
 from dispatcher.model.state import State
 from dispatcher.spool.accepting import Known, decide
 from dispatcher.spool.encoding import CODE, STATES
@@ -22,7 +22,8 @@ SCHEMA = "dispatcher"
 CONTENTS = (
     "seq", "account", "version", "switches", "day", "priority", "accepted_at", "worker", "key", "digest", "body"
 )  # fmt: skip
-JOBS = ("seq", "account", "version", "state", "updated_at", "worker", "error")
+JOBS = ("seq", "account", "version", "state", "owner", "updated_at", "worker", "error")
+_ACCEPTED = CODE[State.ACCEPTED]
 
 
 async def account_number(connection: Connection, group: Group, name: str) -> int:
@@ -92,8 +93,15 @@ async def accept(
         for one, job, now in fresh
     ]
     await connection.copy_records_to_table("contents", records=rows, columns=CONTENTS, schema_name=SCHEMA)
+    # A later version may have to wait for an older one: whether it may go is the claim's to say.
+    first = [row for row in rows if row[2] == 1]
+    mine = {row[0] for row in first[: 0 if errors else max(0, group.room(account, _ACCEPTED))]}
+    group.wait(account, _ACCEPTED, [_stored(row) for row in rows if row[0] in mine])
     moving = [
-        (row[0], account, row[2], state, row[6], row[7], plain(errors[place]) if errors else "")
+        (
+            *(row[0], account, row[2], state, group.node if row[0] in mine else 0, row[6], row[7]),
+            plain(errors[place]) if errors else "",
+        )
         for place, row in enumerate(rows)
     ]
     await connection.copy_records_to_table("jobs", records=moving, columns=JOBS, schema_name=SCHEMA)
@@ -132,48 +140,13 @@ def _answered(answer: Sequence[Accepted], seqs: dict[int, int]) -> list[Accepted
     return [one if one.seq > 0 else Accepted(seqs[one.seq], one.version, one.state, one.fresh) for one in answer]
 
 
-async def move(connection: Connection, group: Group, change: Change, now: float) -> list[int]:
-    """Write one checked change; returns the rows that were left alone."""
-    seqs = list(change.seqs)
-    to = CODE[change.to]
-    claimed_as = group.claimed_as(seqs)
-    moved: set[int] = set()
-    for account, code, rows in await connection.fetch(
-        SQL["move"],
-        to,
-        now,
-        max(0.0, change.next_at),
-        group.node if change.to is State.SENDING else 0,
-        change.add_attempts,
-        change.add_refusals,
-        change.autoassign,
-        change.sent_at,
-        change.settle_by,
-        None if change.error is None else plain(change.error),
-        [CODE[state] for state in change.expect],
-        seqs,
-        claimed_as,
-        group.node,
-        change.workers is not None,
-        _column(change.workers, len(seqs)),
-        _column(change.remote_ids, len(seqs)),
-        _column(change.notes, len(seqs)),
-    ):
-        group.moved(account, code, change.to, to, rows)
-        moved.update(rows)
-    if len(moved) == len(seqs):
-        return []
-    # A claim of an earlier life of this process is forgotten once it has been refused.
-    group.claims.update(
-        (seq, 0) for seq, node in zip(seqs, claimed_as, strict=True) if seq not in moved and node not in {0, group.node}
+def _stored(row: tuple[Any, ...]) -> SpooledJob:
+    """A new row as a claim would bring it."""
+    seq, _, version, switches, day, priority, _, worker, key, _, body = row
+    return SpooledJob(
+        *(seq, key, version, body, switches, day, priority, State.ACCEPTED, worker, worker is not None),
+        *(False, 0, 0.0, 0.0, 0),
     )
-    return [seq for seq in seqs if seq not in moved]
-
-
-def _column(values: Sequence[str | None] | None, rows: int) -> list[str | None]:
-    if values is None:
-        return [None] * rows
-    return [None if value is None else plain(value) for value in values]
 
 
 def plain(text: str) -> str:

@@ -197,6 +197,7 @@ class PostgresView:
             None if chosen.withdrawn else WITHDRAWN,
             chosen.newest,
             limit,
+            None if State.CONFIRMED in (chosen.states or State) else reading.codes(chosen.states),
         )
         return [row[0] for row in rows]
 

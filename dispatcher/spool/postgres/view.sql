@@ -4,7 +4,7 @@
 -- name: listed
 -- Row numbers that pass a filter. /*order*/ is ASC or DESC. $1 account, $2 states, $3 after, $4 before, $5 keys, $6 worker,
 -- $7 day, $8 since, $9 error, $10 text, $11 beginning of the error of dead rows that are left out (NULL lets every row pass),
--- $12 whether only newest versions, $13 limit. It is planned anew with its values each time, so that what is not asked for
+-- $12 whether only newest versions, $13 limit, $14 the states again when confirmed is not one of them. It is planned anew with its values each time, so that what is not asked for
 -- costs nothing.
 SELECT j.seq FROM dispatcher.jobs AS j JOIN dispatcher.contents AS c ON c.seq = j.seq
 WHERE j.account = $1 AND c.account = $1 AND j.state = ANY ($2::smallint[]) AND j.seq > $3 AND j.seq < $4
@@ -15,6 +15,7 @@ AND ($8::double precision IS NULL OR j.updated_at >= $8)
 AND ($9::text IS NULL OR strpos(lower(j.error), lower($9)) > 0)
 AND ($10::text IS NULL OR strpos(lower(c.key), lower($10)) > 0)
 AND ($11::text IS NULL OR NOT starts_with(j.error, $11) OR j.state <> 7)
+AND ($14::smallint[] IS NULL OR j.queue = ANY ($14) OR j.owner <> 0)
 AND (NOT $12::boolean OR NOT EXISTS (
     SELECT 1 FROM dispatcher.contents AS n WHERE n.account = c.account AND n.key = c.key AND n.version > c.version
 ))
@@ -37,8 +38,9 @@ SELECT account, state, count(*) FROM dispatcher.jobs GROUP BY account, state;
 
 -- name: oldest_waiting
 -- When the oldest unsettled job of an account was accepted. $1 account
-SELECT accepted_at FROM dispatcher.contents WHERE seq = (
-    SELECT min(seq) FROM dispatcher.jobs WHERE account = $1 AND state <= 4
+SELECT accepted_at FROM dispatcher.contents WHERE seq = least(
+    (SELECT min(seq) FROM dispatcher.jobs WHERE account = $1 AND queue <= 4),
+    (SELECT min(seq) FROM dispatcher.jobs WHERE account = $1 AND owner <> 0)
 );
 
 -- name: prunable_rows
@@ -87,12 +89,9 @@ WHERE j.state IN (2, 3) AND j.version > 1 AND EXISTS (
 );
 
 -- name: wrong_owner
--- Rows that are being sent by nobody, or settled and yet somebody's who lives. A node's rows are asked for in one statement
--- with the nodes, so that one that ends meanwhile is seen before or after.
-SELECT j.seq FROM dispatcher.jobs AS j
-WHERE j.state = 2 AND j.state <= 4 AND j.owner NOT IN (SELECT id FROM dispatcher.nodes WHERE ended_at IS NULL)
-UNION ALL
-SELECT j.seq FROM dispatcher.jobs AS j WHERE j.state >= 5 AND j.owner <> 0;
+-- Rows that are being sent by nobody, that name a node which is not even remembered, or that are settled and yet somebody's.
+SELECT j.seq FROM dispatcher.jobs AS j WHERE j.owner = 0 AND j.state = 2
+OR j.owner <> 0 AND (j.state >= 5 OR j.owner NOT IN (SELECT id FROM dispatcher.nodes));
 
 -- name: roster
 -- Nodes that are there, and those that went within $1 seconds and have not come back under their name. One that has left

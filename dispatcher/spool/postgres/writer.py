@@ -16,10 +16,12 @@ from dispatcher.model import points
 from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import Change, NewJob
 from dispatcher.spool.postgres.group import Group
+from dispatcher.spool.postgres.hand import Hand
 from dispatcher.spool.postgres.link import LOST, DatabaseAway, Link
+from dispatcher.spool.postgres.moving import Unexpected, move
 from dispatcher.spool.postgres.node import Node
 from dispatcher.spool.postgres.statements import SQL
-from dispatcher.spool.postgres.storing import accept, move
+from dispatcher.spool.postgres.storing import accept
 from dispatcher.spool.room import RowLimits
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ class Writer:
     Args:
         link: for this writer alone.
         node: this process.
-        held: row → node as which it was claimed; changed when a commit has been heard of.
+        hand: what this process holds; changed when a commit has been heard of.
         accounts: name → number; added to.
         limits: of the accounts' unsettled rows.
         commits: told the seconds that each commit took.
@@ -119,7 +121,7 @@ class Writer:
         link: Link,
         node: Node,
         *,
-        held: dict[int, int],
+        hand: Hand,
         accounts: dict[str, int],
         limits: RowLimits,
         commits: Histogram,
@@ -128,8 +130,7 @@ class Writer:
     ) -> None:
         self._link = link
         self._node = node
-        self._held = held
-        self._sending: dict[int, int] = {}
+        self._hand = hand
         self._accounts = accounts
         self._limits = limits
         self._commits = commits
@@ -214,13 +215,18 @@ class Writer:
 
     async def _until_known(self, operations: list[Operation]) -> Answers:
         """Write the operations once, however often that takes."""
+        careful = False
         for left in range(TRIES - 1, -1, -1):
             try:
                 async with self._link.use() as connection:
                     try:
-                        answers, group = await self._transaction(connection, operations)
+                        answers, group = await self._transaction(connection, operations, careful=careful)
+                    except Unexpected:
+                        careful = True
+                        continue
                     except Ended:
                         self.lost_leases += 1
+                        self._hand.lost()
                         await self._node.rejoin(connection, now=self._clock())
                         continue
                     except AGAIN:
@@ -229,21 +235,24 @@ class Writer:
                         continue
             except Doubt as doubt:
                 if not await self._became(doubt.number):
-                    self._take_back(doubt.group)
+                    self._hand.take_back(doubt.group.let_go)
                     continue
                 answers, group = doubt.answers, doubt.group
             self._keep(group)
             return answers
         raise SpoolError("the spool could not write: other nodes were faster every time")
 
-    async def _transaction(self, connection: Connection, operations: Sequence[Operation]) -> tuple[Answers, Group]:
+    async def _transaction(
+        self, connection: Connection, operations: Sequence[Operation], *, careful: bool
+    ) -> tuple[Answers, Group]:
         """Write the group and commit; the answers, and what changed.
 
         Raises:
             Ended: nothing is written.
+            Unexpected: likewise; it must be written with more care.
             Doubt: it may be written, or not.
         """
-        group = Group(self._node.id, self._held, self._sending, accounts=dict(self._accounts))
+        group = Group(self._node.id, self._hand, careful=careful, accounts=dict(self._accounts))
         self._number += 1
         number = self._number
         begun = time.monotonic()
@@ -260,14 +269,15 @@ class Writer:
             await transaction.rollback()
             raise
         began = time.perf_counter()
-        self._let_go(group)
+        # Once this is done the rows can be claimed anew, and the answer to that claim may come before the commit's.
+        group.let_go = self._hand.let_go([seq for seq, hold in group.holds.items() if hold is None])
         try:
             await transaction.commit()
         except LOST as error:
             connection.terminate()
             raise Doubt(number, answers, group) from error
         except BaseException:
-            self._take_back(group)
+            self._hand.take_back(group.let_go)
             raise
         self._commits.observe(time.perf_counter() - began)
         self._node.renewed(begun)
@@ -313,27 +323,12 @@ class Writer:
                     raise SpoolError(f"{error}; it is not known whether the last write was stored") from error
                 await asyncio.sleep(ASK_AGAIN_S)
 
-    def _let_go(self, group: Group) -> None:
-        """Forget the claims that this commit ends, before it.
-
-        Once it is done the rows can be claimed anew, and the answer to that claim may come before the commit's.
-        """
-        group.let_go = {seq: self._held.pop(seq) for seq in group.claims if seq in self._held}
-
-    def _take_back(self, group: Group) -> None:
-        """The commit did not come about."""
-        for seq, node in group.let_go.items():
-            self._held.setdefault(seq, node)
-
     def _keep(self, group: Group) -> None:
         """Make the memory agree with a commit."""
         self._accounts.update(group.accounts)
         for account in {account for account, _ in group.counts}:
             self._changed(account)
-        for seq, node in group.claims.items():
-            self._sending.pop(seq, None)
-            if node:
-                self._sending[seq] = node
+        self._hand.keep(group.holds, group.waiting, now=time.monotonic())
 
 
 def _refusal(operation: Operation, error: Exception) -> SpoolError:

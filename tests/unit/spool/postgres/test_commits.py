@@ -64,12 +64,12 @@ async def test_a_claim_that_is_heard_of_before_the_commit_it_follows_is_kept(
     """The answers come over two connections, so either may be the first."""
     spool = await node("one")
     seqs = [answer.seq for answer in await spool.accept("acme", jobs("abc"), now=1.0)]
-    await spool.claim("acme", limit=9, now=2.0)
+    await spool.claim("acme", limit=9, now=2.0, states=(State.ACCEPTED,))
     assign, begin = path(seqs, State.SENDING)
     transaction, taken = spool._writer._transaction, list[int]()
 
-    async def heard_of_late(*given: Any) -> Any:
-        answer = await transaction(*given)
+    async def heard_of_late(*given: Any, **options: Any) -> Any:
+        answer = await transaction(*given, **options)
         taken.extend(job.seq for job in await spool.claim("acme", limit=9, now=3.0, states=(State.ASSIGNED,)))
         return answer
 

@@ -20,9 +20,12 @@ FILL = f"""
 INSERT INTO dispatcher.accounts (name) VALUES ('acme'), ('beta');
 INSERT INTO dispatcher.contents
 SELECT n, 1 + n % 2, 1, 0, 0, 5, 1e9 + n, NULL, md5(n::text), '\\x00', '\\x7b7d' FROM generate_series(1, {ROWS}) AS n;
-INSERT INTO dispatcher.jobs (seq, account, version, state, updated_at, next_at)
+INSERT INTO dispatcher.nodes (name, host, pid, knows_version, deadline, ended_at) VALUES
+    ('one', 'here', 1, 1, clock_timestamp(), NULL), ('two', 'here', 2, 1, clock_timestamp(), clock_timestamp());
+INSERT INTO dispatcher.jobs (seq, account, version, state, updated_at, next_at, owner)
 SELECT n, 1 + n % 2, 1, CASE WHEN n % 100 = 7 THEN 6 WHEN n > {ROWS - OPEN} THEN n % 5 ELSE 5 END, 1e9 + n,
-    CASE WHEN n > {ROWS - OPEN} AND n % 3 = 0 THEN 1e9 + n ELSE 0 END
+    CASE WHEN n > {ROWS - OPEN} AND n % 3 = 0 THEN 1e9 + n ELSE 0 END,
+    CASE WHEN n > {ROWS - OPEN // 2} THEN 1 ELSE 0 END
 FROM generate_series(1, {ROWS}) AS n;
 INSERT INTO dispatcher.outbox (account, switches, job)
 SELECT CASE WHEN n % 1000 = 0 THEN 'acme' ELSE 'beta' END, 0, '{{}}' FROM generate_series(1, 20000) AS n;
@@ -30,20 +33,21 @@ ANALYZE;
 """
 SEQS = [ROWS - 3, ROWS - 2, ROWS - 1]
 VALUES: dict[str, tuple[Any, ...]] = {
-    "abandoned": ([1], 1.0, [1, 2]),
+    "abandoned": (1.0,),
     "newest": (1, ["a", "b"]),
     "present": ([1, 1], ["a", "b"], [1, 1]),
     "move": (
         *(1, 1.0, 0.0, 0, 0, 0, None, None, None, None, [0], SEQS, [0, 0, 0], 1, False),
         *([None] * 3, [None] * 3, [None] * 3),
     ),
+    "move_held": (*(1, 1.0, 0.0, 0, 0, 0, None, None, None, None), 0, 1, SEQS),
+    "move_held_rows": (*(1, 1.0, 0.0, 0, 0, 0, None, None, None, None), 0, 1, SEQS, False, [], ["a", "b", "c"], []),
     "claim": (1, 1, [0, 1], 2e9, 200),
     "release": (1, SEQS),
     "release_others": (1, SEQS),
     "next_due": (1, [0, 1, 3, 4], 1e9),
     "spooled": (1, SEQS),
     "open_seqs": (1, [0, 1], 0, 100),
-    "failed_seqs": (1, [6, 7], 0, 100),
     "all_seqs": (1, [5], ROWS - 1000, 100),
     "seq_of": (1, "a", None),
     "receipts": (1, SEQS),
@@ -119,19 +123,22 @@ async def test_no_statement_goes_over_a_whole_table(connection: Any, name: str) 
 @pytest.mark.parametrize(
     ("name", "index", "condition"),
     [
-        ("claim", "unsettled", "(state = s.state) AND (next_at = '0'::double precision))"),
-        ("claim", "unsettled", "(next_at > '0'::double precision) AND (next_at <= '2000000000'::double precision)"),
-        ("next_due", "unsettled", "(state = s.state) AND (next_at > '1000000000'::double precision)"),
-        ("open_seqs", "unsettled", "(next_at = '0'::double precision) AND (seq > '0'::bigint)"),
-        ("failed_seqs", "failed", "(state = s.state) AND (seq > '0'::bigint)"),
+        ("claim", "queues", "(queue = s.state) AND (next_at = '0'::double precision))"),
+        ("claim", "queues", "(next_at > '0'::double precision) AND (next_at <= '2000000000'::double precision)"),
+        ("next_due", "queues", "(queue = s.state) AND (next_at > '1000000000'::double precision)"),
+        ("open_seqs", "queues", "(next_at = '0'::double precision) AND (seq > '0'::bigint)"),
         ("newest", "contents_by_key", "((account = 1) AND (key = k.key))"),
         ("seq_of", "contents_by_key", "((account = 1) AND (key = 'a'::text))"),
         ("move", "jobs_pkey", "(seq = "),
+        ("move_held", "jobs_pkey", "(seq = ANY"),
+        ("move_held_rows", "jobs_pkey", "(seq = v.seq)"),
+        ("release", "jobs_pkey", "(seq = ANY"),
+        ("release_others", "in_hand", "(owner = "),
         ("spooled", "jobs_pkey", "(seq = ANY"),
         ("through", "jobs_pkey", "(seq = ANY"),
         ("all_seqs", "jobs_pkey", f"(seq > '{ROWS - 1000}'::bigint)"),
-        ("abandoned", "unsettled", "(state = 2)"),
-        ("pulse", "unsettled", "((account = a.id) AND (state = s.state))"),
+        ("abandoned", "in_hand", "(owner = "),
+        ("pulse", "queues", "((account = a.id) AND (queue = s.state))"),
         ("pulse", "outbox_by_account", "(account = n.name)"),
         ("outbox_page", "outbox_by_account", "(account = 'acme'::text)"),
     ],
