@@ -76,10 +76,10 @@ def borrow() -> str:
     return dsn
 
 
-def give_back() -> None:
-    """Empty all borrowed databases for those who borrow next; whoever is still connected is cut off."""
-    while _LENT:
-        dsn = _LENT.pop()
+def give_back(*dsns: str) -> None:
+    """Empty borrowed databases, these or all, for those who borrow next; whoever is still connected is cut off."""
+    for dsn in dsns or tuple(_LENT):
+        _LENT.remove(dsn)
         aside(execute(dsn, CUT_OFF, "DROP SCHEMA IF EXISTS dispatcher CASCADE"))
         _FREE.append(dsn)
 

@@ -16,7 +16,7 @@ from dispatcher.cli.rows import json_option, print_json, view_of
 
 if TYPE_CHECKING:
     from dispatcher.spool import SpoolView
-    from dispatcher.spool.roster import NodeRecord, Roster
+    from dispatcher.spool.roster import NodeRecord, NodeState, Roster
 
 DIGITS = 3
 
@@ -139,7 +139,7 @@ def _cells(node: NodeRecord, roster: Roster) -> Iterator[str]:
     since_s, left_s = node.since_s, node.left_s
     yield node.name
     yield str(node.id)
-    yield node.state.value if since_s is None else f"{node.state.value} {span(since_s)}"
+    yield node.state.value if since_s is None else _since(node.state, since_s)
     yield span(node.up_s)
     yield "" if left_s is None else f"{max(0.0, left_s):.1f} s"
     yield ", ".join(f"{one.account} ({span(one.since_s)})" for one in roster.leads.get(node.id, ()))
@@ -149,6 +149,10 @@ def _cells(node: NodeRecord, roster: Roster) -> Iterator[str]:
     yield node.program
     yield node.address
     yield f"{node.pid} on {node.host}"
+
+
+def _since(state: NodeState, seconds: float) -> str:
+    return f"silent for {span(seconds)}" if state == "silent" else f"{state.value} {span(seconds)} ago"
 
 
 def span(seconds: float) -> str:

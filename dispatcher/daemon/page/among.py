@@ -54,7 +54,7 @@ def _row(node: NodeRecord, roster: Roster, *, me: int) -> dict[str, Any]:
         "since_s": short(node.since_s),
         "up_s": short(node.up_s),
         "left_s": None if node.left_s is None else short(max(0.0, node.left_s)),
-        "address": _link(node.address),
+        "address": _link(node.address) if node.living else "",
         "process": f"{node.pid} on {node.host}",
         "program": node.program,
         "leads": leads[:MOST_NAMES],

@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 import pytest
 import yaml
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests import postgres
 from tests.unit.daemon.worked import worked
 from tests.unit.deploy.queries import Known, wrong
 
@@ -21,6 +23,7 @@ RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
 RULES_TEST = RULES.with_name("alerts.test.yml")
 DASHBOARD = ROOT / "deploy" / "grafana" / "dispatcher.json"
 PAGE = ROOT / "docs" / "operations.md"
+needs_postgres = pytest.mark.skipif(bool(postgres.MISSING), reason=postgres.MISSING)
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool on this machine")
 
 
@@ -38,12 +41,22 @@ def queries() -> list[tuple[str, str]]:
     return [(panel["title"], one["expr"]) for panel in dashboard()["panels"] for one in panel.get("targets", ())]
 
 
-async def known_figures(folder: Path) -> Known:
-    """What there is after some work: values by label by name."""
+async def figures(folder: Path) -> list[Metric]:
+    """What a daemon has after some work with a file, and what more it has on a database."""
     async with worked(folder) as (_, text):
-        families = list(text_string_to_metric_families(text))
+        families: list[Metric] = list(text_string_to_metric_families(text))
+    try:
+        async with worked(folder, spool=postgres.borrow()) as (_, text):
+            families += text_string_to_metric_families(text)
+    finally:
+        postgres.give_back()
+    return families
+
+
+async def known_figures(folder: Path) -> Known:
+    """Values by label by name."""
     known: dict[str, dict[str, set[str]]] = {}
-    for family in families:
+    for family in await figures(folder):
         for sample in family.samples:
             labels = known.setdefault(sample.name, {})
             for label, value in sample.labels.items():
@@ -51,6 +64,7 @@ async def known_figures(folder: Path) -> Known:
     return known
 
 
+@needs_postgres
 async def test_every_query_of_rules_and_dashboard_asks_for_what_there_is(tmp_path: Path) -> None:
     known = await known_figures(tmp_path)
     asked = [(rule["alert"], rule["expr"]) for rule in rules()] + queries()
@@ -85,9 +99,9 @@ def test_every_rule_says_what_is_wrong_and_the_page_says_what_to_do() -> None:
         assert f"`{rule['alert']}`" in page, rule["alert"]
 
 
+@needs_postgres
 async def test_the_page_lists_every_figure_and_none_that_there_is_not(tmp_path: Path) -> None:
-    async with worked(tmp_path) as (_, text):
-        families = [family for family in text_string_to_metric_families(text) if family.name.startswith("dispatcher_")]
+    families = [family for family in await figures(tmp_path) if family.name.startswith("dispatcher_")]
     real = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     listed = set(re.findall(r"^\| `(dispatcher_[a-z_]+)`", PAGE.read_text(), re.MULTILINE))
     assert listed == real
@@ -96,7 +110,7 @@ async def test_the_page_lists_every_figure_and_none_that_there_is_not(tmp_path: 
 def test_the_dashboard_has_its_rows_and_no_panel_lies_on_another() -> None:
     panels = dashboard()["panels"]
     titles = [panel["title"] for panel in panels if panel["type"] == "row"]
-    assert titles == ["Flow", "Delivery", "Limits", "Engine", "Spool", "Process"]
+    assert titles == ["Flow", "Delivery", "Limits", "Engine", "Spool", "Process", "Nodes"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     taken: set[tuple[int, int]] = set()
     for panel in panels:

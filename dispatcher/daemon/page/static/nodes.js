@@ -4,7 +4,7 @@ import { h, pill, replace, table, text } from "./dom.js";
 import { NONE, count, rate, span } from "./format.js";
 
 const known = (value, show) => (value === null || value === undefined ? NONE : show(value));
-const calm = (seconds) => (seconds === null ? NONE : span(Math.floor(seconds)));
+const calm = (seconds) => (seconds === null ? NONE : seconds < 60 ? `${Math.floor(seconds)} s` : span(Math.floor(seconds)));
 const FIGURES = [
   { name: "Assigns for", cell: (row) => led(row) || NONE },
   { name: "Says", cell: (row) => row.problem || (row.accepted_per_s === null ? NONE : "well") },
@@ -74,11 +74,11 @@ function state(row) {
   return pill(row.state, word(row));
 }
 
-const word = (row) => (row.since_s === null ? row.state : `${row.state} ${calm(row.since_s)}`);
+const word = (row) => (row.since_s === null ? row.state : `${row.state} ${row.state === "silent" ? "for " : ""}${calm(row.since_s)}${row.state === "silent" ? "" : " ago"}`);
 const led = (row) => [...row.leads, ...(row.leads_more ? [`${count(row.leads_more)} more`] : [])].join(", ");
 
 function sentence({ rows, more, problem, age_s: age, leaderless }) {
-  if (problem) return age === null ? "The database does not answer." : `The database does not answer; this is ${span(Math.floor(age))} old.`;
+  if (problem) return age === null ? "The database does not answer." : `The database does not answer; this is ${calm(age)} old.`;
   if (leaderless.length) return `Nobody assigns for ${leaderless.join(", ")} right now.`;
   const alive = rows.filter((row) => row.state === "alive").length;
   return `${count(alive)} alive on one database.${more ? ` ${count(more)} more are not shown.` : ""}`;
