@@ -62,11 +62,12 @@ class Lateness:
         limits: the account's.
     """
 
-    __slots__ = ("_log", "_round_trips", "_told_at", "_windows")
+    __slots__ = ("_log", "_others_s", "_round_trips", "_told_at", "_windows")
 
     def __init__(self, limits: Iterable[Limit]) -> None:
         self._log: dict[int, Slot] = {}
         self._round_trips = RoundTrips()
+        self._others_s = 0.0
         self._told_at = float("-inf")
         self.change(limits)
 
@@ -82,6 +83,20 @@ class Lateness:
         """A request that is no later than that need not be told of (s)."""
         return min((window.jitter_s for window in self._windows), default=float("inf"))
 
+    @property
+    def round_trip_s(self) -> float:
+        """The shortest of this process (s), 0.0 while that is not known."""
+        return self._round_trips.shortest_s
+
+    def others(self, round_trip_s: float) -> None:
+        """The shortest of any process (s), 0.0: not known. Who is farther from the server is late by that."""
+        self._others_s = round_trip_s
+
+    @property
+    def _usual_s(self) -> float:
+        own_s = self._round_trips.shortest_s
+        return min(own_s, self._others_s) if own_s and self._others_s else max(own_s, self._others_s)
+
     def sent(self, slot: Slot, now: float) -> None:
         """A request goes onto the wire."""
         slot.sent_at = now
@@ -92,7 +107,7 @@ class Lateness:
         """It was answered, or given up."""
         if math.isnan(slot.sent_at):
             return
-        slot.arrived_by = max(slot.sent_at, now - self._round_trips.shortest_s)
+        slot.arrived_by = max(slot.sent_at, now - self._usual_s)
         self._round_trips.add(now - slot.sent_at)
 
     def untold(self, now: float) -> tuple[Late, ...]:
@@ -102,7 +117,7 @@ class Lateness:
             over = True
             for place, window in enumerate(self._windows):
                 until = self._until(slot, now, window)
-                if until - slot.moment > window.jitter_s and until > slot.told.get(place, 0.0) + _SAME_S:
+                if until - slot.moment > window.jitter_s and until > slot.told.get(place, -math.inf) + _SAME_S:
                     late.append(Late(place, slot.number, until - now))
                     over = False
                 over = over and (slot.arrived_by is not None or now > slot.moment + window.window_s + window.cap_s)
@@ -117,7 +132,7 @@ class Lateness:
         for one in late:
             slot = self._log.get(one.number) or more.get(one.number)
             if slot is not None:
-                slot.told[one.window] = max(asked + one.until_s, slot.told.get(one.window, 0.0))
+                slot.told[one.window] = max(asked + one.until_s, slot.told.get(one.window, -math.inf))
 
     def tell_at(self, now: float) -> float | None:
         """When something has to be told without a question at hand (s); None: nothing that is on the wire is late."""
@@ -131,15 +146,15 @@ class Lateness:
 
     def _tell_at(self, slot: Slot, now: float, place: int, window: _Window) -> float | None:
         until = self._until(slot, now, window)
-        told = max(slot.told.get(place, 0.0), slot.moment + window.jitter_s)
+        told = max(slot.told.get(place, -math.inf), slot.moment + window.jitter_s)
         in_time = slot.moment + TELL_SHARE * window.window_s
         if until > told + _SAME_S:
             return in_time
         if slot.arrived_by is not None or told >= slot.sent_at + window.cap_s:
             return None
-        return max(in_time, told + _SAME_S + self._round_trips.shortest_s)
+        return max(in_time, told + _SAME_S + self._usual_s)
 
     def _until(self, slot: Slot, now: float, window: _Window) -> float:
         """The latest that it has arrived, or will have, as far as is known now, at the end of the usual way."""
-        by = now - self._round_trips.shortest_s if slot.arrived_by is None else slot.arrived_by
+        by = now - self._usual_s if slot.arrived_by is None else slot.arrived_by
         return min(max(by, slot.sent_at), slot.sent_at + window.cap_s)

@@ -23,8 +23,8 @@ AHEAD_SHARE = 0.2
 LEAD_SHARE = 0.5
 """Of that time: the most that is left to a request between its start and the wire."""
 SPREAD = (0.6, 1.0)
-"""When to ask for the next slot, as shares of that time before it: whoever asks first gets it, so all draw. Nobody's draw is
-better for having a longer way to the wire."""
+"""When to ask for the next slot, as shares of that time before it: whoever asks first gets it, so all draw, and
+nobody's draw is better for having a longer way to the wire."""
 LEAST_WAIT_S = 0.005
 """Between two questions that were answered with no slot."""
 MOST_AT_ONCE = 32
@@ -86,11 +86,13 @@ class SharedSlots:
             ahead_s=self._ahead_s,
             late=(*self._lateness.untold(now), *self._delays(now)),
             blocked_s=blocked_s,
+            round_trip_s=self._lateness.round_trip_s,
         )
 
     def answer(self, question: SlotAsk, answer: SlotAnswer, *, asked: float, heard: float) -> None:
         """The answer to a question (monotonic times of both)."""
         self._asking_takes_s += GAIN * (heard - asked - self._asking_takes_s)
+        self._lateness.others(answer.round_trip_s)
         self._clock.learn(asked=asked, heard=heard, far=answer.clock)
         self._lateness.heard(question.late, asked, (slot for slot, _ in self._asked_for.values()))
         for number, in_s in enumerate(answer.slots, answer.first):
@@ -106,10 +108,10 @@ class SharedSlots:
                 slot.closes = max(slot.closes, until)
 
     def _wanted(self, now: float) -> int:
-        """One, and as many as are used while two questions are answered."""
+        """One, and as many as are used while a few questions are answered."""
         recent = [at for at in self._used_at if at > now - 1.0]
         per_s = len(recent) / (now - recent[0]) if len(recent) == USES else len(recent)
-        return min(1 + int(2 * per_s * self._asking_takes_s), MOST_AT_ONCE)
+        return min(1 + round(4 * per_s * self._asking_takes_s), MOST_AT_ONCE)
 
     # -- using --------------------------------------------------------------------------------------------------------
 

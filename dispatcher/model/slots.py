@@ -44,6 +44,7 @@ class SlotAsk(msgspec.Struct, frozen=True, kw_only=True):
         ahead_s: and at most (s).
         late: requests that are late.
         blocked_s: the server asked for a pause that lasts so long still (s); 0.0: it did not.
+        round_trip_s: the shortest to the server and back of late (s); 0.0: that is not known yet.
     """
 
     windows: tuple[SlotWindow, ...]
@@ -52,6 +53,7 @@ class SlotAsk(msgspec.Struct, frozen=True, kw_only=True):
     ahead_s: float = 0.0
     late: tuple[Late, ...] = ()
     blocked_s: float = 0.0
+    round_trip_s: float = 0.0
 
 
 class SlotAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,7 @@ class SlotAnswer(msgspec.Struct, frozen=True, kw_only=True):
         given: slots ever given to anybody, these too. The next one has this number.
         wait_s: seconds from that moment to the next slot, which is not given yet.
         blocked_s: how long the account is blocked still (s); then no slot is given.
+        round_trip_s: the shortest that anybody has told of late (s); 0.0: nobody has.
         reserved: a part of the limits is kept for processes that may be sending without asking.
     """
 
@@ -73,6 +76,7 @@ class SlotAnswer(msgspec.Struct, frozen=True, kw_only=True):
     given: int
     wait_s: float
     blocked_s: float
+    round_trip_s: float = 0.0
     reserved: bool = False
 
 

@@ -22,6 +22,8 @@ _log = logging.getLogger("dispatcher.pipeline")
 
 AGAIN_S = 0.25
 """Between two questions that were not answered."""
+SAME_MOMENT_S = 2e-6
+"""A wait shorter than that is none; the gate does not know shorter ones."""
 LAST_WORDS_S = 1.0
 """How long the end waits to tell what was late."""
 
@@ -112,13 +114,19 @@ class SlotTaker:
 
     def _due(self, now: float) -> bool:
         """Whether there is something to ask for."""
-        return not self._slots.has(now) and not self._slots.wait(now) and now >= self._ask_again_at
+        return not self._slots.has(now) and not self._rest(now)
 
     def _delay(self, now: float) -> float:
         """Seconds until there is something to take, or to ask for."""
         if not self._slots.has(now) and (share := self._open_share(now)):
             return share.limiter.delay(now)
-        return max(self._slots.wait(now), 0.0 if self._slots.has(now) else self._ask_again_at - now)
+        return self._rest(now)
+
+    def _rest(self, now: float) -> float:
+        wait_s = self._slots.wait(now)
+        if not self._slots.has(now):
+            wait_s = max(wait_s, self._ask_again_at - now)
+        return wait_s if wait_s > SAME_MOMENT_S else 0.0
 
     def _open_share(self, now: float) -> _Share | None:
         """What may be sent without asking now; None: nothing."""

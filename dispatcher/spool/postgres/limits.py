@@ -69,7 +69,7 @@ class PostgresLimits:
                 [one.window + 1 for one in late],
                 [one.number for one in late],
                 [one.until_s for one in late],
-                question.blocked_s,
+                *(question.blocked_s, question.round_trip_s),
                 timeout=ANSWER_S,
             )
         return SlotAnswer(
@@ -79,6 +79,7 @@ class PostgresLimits:
             given=row["given"],
             wait_s=row["wait_s"],
             blocked_s=row["blocked_s"],
+            round_trip_s=row["round_trip_s"],
             reserved=row["reserved"],
         )
 

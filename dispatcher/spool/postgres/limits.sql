@@ -4,6 +4,7 @@
 -- name: schema_3
 -- limits: what all nodes together have used of an account's limits. Times are epoch seconds of this database's clock.
 -- given: slots ever given. seen_at: the clock at the last change; when it was set back since, everything is moved back with it.
+-- round_trip_s: the shortest to the server that a node has told of late, which is since round_trip_at; 0: none.
 -- A window is GCRA's: tat is its theoretical arrival time. A late request of slot number n holds up those from n + count on:
 -- the slots numbered due[k] and later lie no earlier than floors[k].
 -- contacts: the share of every limit that each node may use while it cannot reach the database. heard_at: the newest answer
@@ -25,6 +26,8 @@ CREATE TABLE dispatcher.limits (
     given bigint NOT NULL DEFAULT 0,
     seen_at double precision NOT NULL DEFAULT 0,
     blocked_until double precision NOT NULL DEFAULT 0,
+    round_trip_s double precision NOT NULL DEFAULT 0,
+    round_trip_at double precision NOT NULL DEFAULT 0,
     windows dispatcher.limit_window[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 
@@ -53,17 +56,20 @@ CREATE FUNCTION dispatcher.take_slots(
     late_number bigint[],
     late_until_s double precision[],
     block_s double precision,
+    trip_s double precision,
     OUT clock double precision,
     OUT first bigint,
     OUT slots double precision[],
     OUT given bigint,
     OUT wait_s double precision,
     OUT blocked_s double precision,
+    OUT round_trip_s double precision,
     OUT reserved boolean
 ) LANGUAGE plpgsql AS $function$
 DECLARE
     -- what the caller says is relative to when it asked, which was before this
     asked CONSTANT double precision := extract(epoch FROM statement_timestamp());
+    remembered_s CONSTANT double precision := 60;
     unnamed_s CONSTANT double precision := 60;
     buckets CONSTANT integer := 8;
     step double precision;
@@ -91,6 +97,7 @@ BEGIN
         ) THEN
             first := coalesce(l.given, 0);
             given := first;
+            round_trip_s := 0;
             blocked_s := greatest(0, coalesce(l.blocked_until, 0) - clock);
             IF blocked_s = 0 THEN
                 slots := array_fill(lead_s, ARRAY[want]);
@@ -107,6 +114,11 @@ BEGIN
     clock := extract(epoch FROM clock_timestamp());
     step := greatest(0, l.seen_at - clock);
     l.blocked_until := greatest(l.blocked_until - step, CASE WHEN block_s > 0 THEN asked + block_s ELSE 0 END);
+    IF trip_s > 0 AND (l.round_trip_s = 0 OR trip_s <= l.round_trip_s OR l.round_trip_at - step + remembered_s < clock) THEN
+        l.round_trip_s := trip_s;
+        l.round_trip_at := clock;
+    END IF;
+    round_trip_s := l.round_trip_s;
     first := l.given;
 
     -- the windows that count: those that the caller names, and those that others have named of late
@@ -212,7 +224,8 @@ BEGIN
     given := l.given;
     IF changed OR given > first OR step > 0 THEN
         UPDATE dispatcher.limits AS r
-        SET given = l.given, seen_at = clock, blocked_until = l.blocked_until, windows = kept
+        SET given = l.given, seen_at = clock, blocked_until = l.blocked_until,
+            round_trip_s = l.round_trip_s, round_trip_at = l.round_trip_at, windows = kept
         WHERE r.account = for_account;
     END IF;
 END
@@ -263,9 +276,10 @@ $function$;
 -- name: take_slots
 -- One round trip: what there is to tell, and slots. $1 account; of each limit $2 window, $3 count, $4 interval, $5 burst;
 -- $6 slots wanted, $7 seconds that they lie ahead at least, $8 and at most; of each late request $9 the place
--- of its window, $10 its number, $11 seconds until it has arrived; $12 seconds that the server asked everybody to wait.
-SELECT clock, first, slots, given, wait_s, blocked_s, reserved
-FROM dispatcher.take_slots($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+-- of its window, $10 its number, $11 seconds until it has arrived; $12 seconds that the server asked everybody to wait; $13 the
+-- shortest round trip.
+SELECT clock, first, slots, given, wait_s, blocked_s, round_trip_s, reserved
+FROM dispatcher.take_slots($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
 
 -- name: contact
 -- $1 this node, $2 seconds of its lease, $3 of silence after which it may use its share, $4 to be on the safe side, $5 the newest
