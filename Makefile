@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo test lint bench crash readme wheel clean
+.PHONY: setup demo test lint bench crash chaos readme wheel clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +38,9 @@ bench: setup
 
 crash: setup
 	$(BIN)/python -m pytest tests/crash --kills 1000
+
+chaos: setup
+	$(BIN)/python -m pytest tests/chaos --storm 120
 
 wheel: setup
 	rm -rf dist
