@@ -162,6 +162,7 @@ class AccountPipeline:
             max_batch_jobs=settings.max_batch_jobs,
             max_batch_bytes=settings.max_body_bytes,
             max_concurrency=settings.max_concurrency,
+            peers=lambda: cluster.peers if cluster is not None else 0,
         )
         self.resolver = Resolver(
             self.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from typing import NamedTuple
 
 from dispatcher.errors import Denied, NotSent, OutcomeUnknown, RemoteError
@@ -29,6 +30,8 @@ _log = logging.getLogger("dispatcher.pipeline")
 
 LINGER_S = 0.05
 """how long a request waits to be filled while jobs are still being decided"""
+FEW_REQUESTS = 2
+"""jobs of so many requests are claimed at most where other nodes send, too"""
 
 
 class _Exchange(NamedTuple):
@@ -41,7 +44,10 @@ class _Exchange(NamedTuple):
 
 
 class Sender(Stage):
-    """Claims assigned jobs, cuts requests and sends them; several requests are under way at once."""
+    """Claims assigned jobs, cuts requests and sends them; several requests are under way at once.
+
+    `peers` tells how many other nodes there are.
+    """
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class Sender(Stage):
         max_batch_jobs: int,
         max_batch_bytes: int,
         max_concurrency: int,
+        peers: Callable[[], int] = lambda: 0,
     ) -> None:
         super().__init__(account, spool, clock)
         self.outbox = Outbox(max_jobs=max_batch_jobs, max_bytes=max_batch_bytes)
@@ -75,6 +82,7 @@ class Sender(Stage):
         self._budget = RetryBudget(clock.monotonic())
         self._max_batch_jobs = max_batch_jobs
         self._room = 2 * max_batch_jobs * max_concurrency
+        self._peers = peers
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._entering = False
@@ -144,8 +152,10 @@ class Sender(Stage):
         return self._stopping or self.denied is not None
 
     async def _fill(self) -> None:
-        if self.outbox.waiting < self._room // 2:
-            room = self._room - self.outbox.waiting
+        """Claim what will be sent soon. Where others send too, that is the next two requests: the rest is theirs."""
+        most = min(self._room, FEW_REQUESTS * self.outbox.max_jobs) if self._peers() else self._room
+        if self.outbox.waiting < most // 2:
+            room = most - self.outbox.waiting
             self.outbox.put(
                 await self.spool.claim(self.account, limit=room, now=self.clock.now(), states=(State.ASSIGNED,))
             )

@@ -295,3 +295,16 @@ async def test_a_leader_that_closes_is_followed_at_once(opened: Opened) -> None:
     await until(lambda: two.pipeline.lead.certain)
     assert time.monotonic() - began < 2
     assert (await two.wait(await two.submit([job("k")]), timeout_s=10))[0].worker
+
+
+async def test_the_one_that_decides_leaves_the_others_their_share_of_the_sending(
+    opened: Opened, sandbox: Sandbox
+) -> None:
+    one, two = await pair(opened, max_batch_jobs=10, max_concurrency=2, policy="least_detour")
+    await until(lambda: store(one).cluster.peers and store(two).cluster.peers)
+    receipts = await one.submit([job(f"k{n}") for n in range(1000)])
+    await one.wait(receipts, timeout_s=60)
+    sent = [d.pipeline.sender.tally.jobs for d in (one, two)]
+    assert sum(sent) == 1000
+    assert min(sent) > 150, sent
+    assert all(sandbox.created(f"k{n}") == 1 for n in range(1000))
