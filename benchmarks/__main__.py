@@ -12,6 +12,7 @@ PARTS = {
     "__main__",
     "cities",
     "load",
+    "marked",
     "meter",
     "peers",
     "quality_report",

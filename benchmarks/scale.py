@@ -11,21 +11,19 @@ them anew. `docs/scale.md` says what the figures mean.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
 import orjson
 
 from benchmarks.load import DAY_S, Costs, Load, capacities, plan
+from benchmarks.marked import filled, markdown
 from benchmarks.rows import arguments, report
 
 COSTS = Path(__file__).with_name("costs.json")
 DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
 LARGE = 1e8
 """jobs a day"""
-MARK = re.compile(r"(<!-- table:(\w+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
 
 LABELS = {
@@ -101,16 +99,6 @@ def show(value: float | str) -> str:
     if isinstance(value, int) or value >= 100:
         return f"{value:,.0f}"
     return f"{value:.2g}"
-
-
-def markdown(rows: Sequence[tuple[str, ...]]) -> str:
-    head, *rest = (f"| {' | '.join(row)} |" for row in rows)
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *rest]) + "\n"
-
-
-def filled(text: str, found: dict[str, str]) -> str:
-    """The document with its tables as they should be."""
-    return MARK.sub(lambda match: match[1] + found[match[2]] + match[3], text)
 
 
 def main() -> None:
