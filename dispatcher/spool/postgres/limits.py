@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from typing import Any
 
 from dispatcher.errors import SpoolError
 from dispatcher.model.event import Event
@@ -56,22 +57,8 @@ class PostgresLimits:
         longest_s = max((window.window_s for window in question.windows), default=0.0)
         if self._keeping is None and longest_s and self._quiet_s + longest_s + SETTLE_S < self._node.lease_s:
             self._keeping = asyncio.create_task(self._keep_in_contact(), name="spool contact")
-        windows, late = question.windows, question.late
         async with self.link.use() as connection:
-            (row,) = await connection.fetch(
-                SQL["take_slots"],
-                account,
-                [window.window_s for window in windows],
-                [window.count for window in windows],
-                [window.interval_s for window in windows],
-                [window.burst_s for window in windows],
-                *(question.want, question.lead_s, question.ahead_s),
-                [one.window + 1 for one in late],
-                [one.number for one in late],
-                [one.until_s for one in late],
-                *(question.blocked_s, question.round_trip_s),
-                timeout=ANSWER_S,
-            )
+            (row,) = await connection.fetch(SQL["take_slots"], *values(account, question), timeout=ANSWER_S)
         return SlotAnswer(
             clock=row["clock"],
             first=row["first"],
@@ -135,3 +122,20 @@ class PostgresLimits:
         if self._keeping is not None:
             self._keeping.cancel()
         self.link.cut()
+
+
+def values(account: str, question: SlotAsk) -> tuple[Any, ...]:
+    """A question as `take_slots` takes it."""
+    windows, late = question.windows, question.late
+    return (
+        account,
+        [window.window_s for window in windows],
+        [window.count for window in windows],
+        [window.interval_s for window in windows],
+        [window.burst_s for window in windows],
+        *(question.want, question.lead_s, question.ahead_s),
+        [one.window + 1 for one in late],
+        [one.number for one in late],
+        [one.until_s for one in late],
+        *(question.blocked_s, question.round_trip_s),
+    )

@@ -115,6 +115,7 @@ BEGIN
     step := greatest(0, l.seen_at - clock);
     l.blocked_until := greatest(l.blocked_until - step, CASE WHEN block_s > 0 THEN asked + block_s ELSE 0 END);
     IF trip_s > 0 AND (l.round_trip_s = 0 OR trip_s <= l.round_trip_s OR l.round_trip_at - step + remembered_s < clock) THEN
+        changed := changed OR trip_s <> l.round_trip_s;
         l.round_trip_s := trip_s;
         l.round_trip_at := clock;
     END IF;
