@@ -74,10 +74,11 @@ def test_the_page_of_each_shows_both_and_marks_its_own(two: tuple[Served, Served
 def test_a_node_that_does_not_lead_names_the_one_that_does_where_the_fleet_would_be(two: tuple[Served, Served]) -> None:
     north, south = two
     with browser(south.url) as page:
-        for view in ("", "map"):
+        south.create(job("why", day=DAY))
+        for view, there in (("", ""), ("map", "#/map"), ("job/why", "#/job/why")):
             page.open(view)
             page.until("document.querySelector('main').innerText.includes('north assigns for this account')")
-            assert page.ask("document.querySelector('main a[target=_blank]').href") == f"{north.url}/"
+            assert page.ask("document.querySelector('main a[target=_blank]').href") == f"{north.url}/{there}"
         with browser(north.url) as leader:
             leader.open("map")
             leader.until("document.querySelector('[data-worker=\"able@acme.example\"]')")

@@ -3,6 +3,7 @@
 import { h, pill, put, replace, table, toast } from "./dom.js";
 import { count, day, distance, hours, moment, span, words } from "./format.js";
 import { memberLink } from "./jobs.js";
+import { elsewhere, leaderKey } from "./nodes.js";
 import { act, confirmed, read } from "./server.js";
 
 const AGAIN_MS = 3000;
@@ -17,6 +18,8 @@ export function open(root, app, parts) {
   let closed = false;
   let told = "";
   let timer = 0;
+  let last = null;
+  let led = "";
 
   async function load() {
     clearTimeout(timer);
@@ -41,6 +44,8 @@ export function open(root, app, parts) {
   }
 
   function draw(found) {
+    last = found;
+    led = leaderKey(app.now);
     const { receipt, explanation } = found;
     replace(state, receipt.withdrawn ? pill("dead", "withdrawn") : pill(receipt.state));
     replace(
@@ -51,7 +56,7 @@ export function open(root, app, parts) {
     replace(
       body,
       h("div", { class: "grid" }, happened(receipt, explanation), facts(receipt)),
-      why(found),
+      why(found, app.now),
       found.versions.length > 1 ? versions(found.versions) : null,
       found.job ? content(found.job) : null,
     );
@@ -72,6 +77,9 @@ export function open(root, app, parts) {
 
   load();
   return {
+    update(now) {
+      if (last && leaderKey(now) !== led) draw(last);
+    },
     close() {
       closed = true;
       clearTimeout(timer);
@@ -115,9 +123,12 @@ function facts(receipt) {
   return h("section", { class: "card" }, h("h2", {}, "As it stands"), h("dl", { class: "facts" }, rows.filter(([, said]) => said !== "").flatMap(([name, said]) => [h("dt", {}, name), h("dd", {}, said)])));
 }
 
-function why({ receipt, why: told, explanation }) {
+function why({ receipt, why: told, explanation }, now) {
   const card = h("section", { class: "card", id: "why" }, h("h2", {}, receipt.worker ? "Why this member" : "Who could take it"));
+  const leader = elsewhere(now, `job/${encodeURIComponent(receipt.key)}`);
+  if (leader) put(card, leader);
   if (!told) {
+    if (leader) return card;
     return put(card, h("p", { class: "muted" }, "Without a fleet there is nothing to compare: the fallback or the caller decided."));
   }
   const { chosen, given, next_best: next, margin, passed_over: nearer, policy } = told;

@@ -404,7 +404,7 @@ export function open(root, app, parts, params) {
       text(numbers.waiting, count(now.counts.accepted + now.counts.assigned + now.counts.unknown));
       if (leaderKey(now) !== led) {
         led = leaderKey(now);
-        replace(leader, elsewhere(now));
+        replace(leader, elsewhere(now, "map"));
         list();
       }
       refresh(now.fleet.map);

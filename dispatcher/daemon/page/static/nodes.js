@@ -55,19 +55,19 @@ export function open(root) {
   };
 }
 
-/** Where the shown account is assigned, when that is not here; null when it is, or is not known. */
-export function elsewhere(now) {
+/** Where the shown account is assigned, when that is not here; null when it is, or is not known. `view`: to look at there. */
+export function elsewhere(now, view = "") {
   const leader = now?.leader;
   if (!leader || leader.here) return null;
   if (!leader.name) return h("p", { class: "muted small" }, "Nobody assigns for this account right now; one of the nodes takes it over within seconds.");
-  return h("p", { class: "muted small" }, node(leader), " assigns for this account and knows where its members are and how full their days are.");
+  return h("p", { class: "muted small" }, node(leader, view), " assigns for this account and knows where its members are and how full their days are.");
 }
 
 /** Changes when `elsewhere` would say something else. */
 export const leaderKey = (now) => JSON.stringify(now?.leader ?? null);
 
-function node({ name, address }) {
-  return address ? h("a", { href: `${address}/`, rel: "noreferrer noopener", target: "_blank" }, name) : h("span", {}, name);
+function node({ name, address }, view = "") {
+  return address ? h("a", { href: `${address}/${view ? `#/${view}` : ""}`, rel: "noreferrer noopener", target: "_blank" }, name) : h("span", {}, name);
 }
 
 function state(row) {
