@@ -215,4 +215,8 @@ class Hand:
                 self.drop(seq)
 
     def _shelf(self, hold: Hold) -> _Shelf:
-        return self._shelves.setdefault((hold.account, hold.code), _Shelf())
+        place = hold.account, hold.code
+        shelf = self._shelves.get(place)
+        if shelf is None:
+            shelf = self._shelves[place] = _Shelf()
+        return shelf
