@@ -6,7 +6,7 @@ from dispatcher.pipeline.choice import Choice
 from dispatcher.pipeline.clock import Clock, SystemClock
 from dispatcher.pipeline.dispatcher import Dispatcher, as_dict
 from dispatcher.pipeline.explaining import Explanation
-from dispatcher.pipeline.fleet import FleetFiles
+from dispatcher.pipeline.fleet_view import FleetFiles
 from dispatcher.pipeline.lookout import RESTING
 
 __all__ = [

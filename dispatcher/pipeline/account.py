@@ -19,11 +19,12 @@ from dispatcher.model.state import State
 from dispatcher.pipeline.assigner import Assigner
 from dispatcher.pipeline.assigning import AssignRules
 from dispatcher.pipeline.clock import Clock
-from dispatcher.pipeline.fleet import Fleet, FleetFiles
 from dispatcher.pipeline.fleet_sync import FleetSync, SyncRules
+from dispatcher.pipeline.fleet_view import FleetFiles
 from dispatcher.pipeline.job_events import JobEvents
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.lead import Lead
+from dispatcher.pipeline.living_fleet import LivingFleet
 from dispatcher.pipeline.lookout import RESTING, Lookout
 from dispatcher.pipeline.moves import DeliveryRules
 from dispatcher.pipeline.outbox import Collector
@@ -127,7 +128,7 @@ class AccountPipeline:
             slots = SlotTaker(self.name, shared=shared, limits=limits, gate=gate, clock=clock, rng=rng)
         self.turnstile = Turnstile(gate, clock, limits=limits, slots=slots)
         rules = _delivery_rules(settings)
-        self.fleet = Fleet(
+        self.fleet = LivingFleet(
             self.name,
             client=self.client,
             turnstile=self.turnstile,

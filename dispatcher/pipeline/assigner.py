@@ -14,7 +14,7 @@ from dispatcher.model.records import Change, SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.assigning import HOLD_RETRY_S, AssignRules, assign, unplaced
 from dispatcher.pipeline.clock import Clock
-from dispatcher.pipeline.fleet import FleetView
+from dispatcher.pipeline.fleet_view import FleetView
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.lead import Lead
 from dispatcher.pipeline.stage import Stage

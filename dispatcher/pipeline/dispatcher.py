@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import orjson
 
-from dispatcher.errors import DispatcherError, FieldError, InvalidJobs
+from dispatcher.errors import Denied, DispatcherError, FieldError, InvalidJobs
 from dispatcher.model import points
 from dispatcher.model.job import JobReader, named
 from dispatcher.model.key import new_key
@@ -21,8 +22,9 @@ from dispatcher.pipeline.account import AccountPipeline, PipelineStatus
 from dispatcher.pipeline.care import Care
 from dispatcher.pipeline.choice import Choice, choose
 from dispatcher.pipeline.clock import Clock, SystemClock, utc_text
+from dispatcher.pipeline.engine_room import NOW_STEP_S
 from dispatcher.pipeline.explaining import Explanation, explain
-from dispatcher.pipeline.fleet import NOW_STEP_S, FleetFiles
+from dispatcher.pipeline.fleet_view import FleetFiles
 from dispatcher.pipeline.lookout import RESTING
 from dispatcher.pipeline.rehearsal import kept, rehearse
 from dispatcher.settings import Settings, load_settings
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 ACCEPT_JOBS = 2000
 """jobs stored in one go; larger submissions take several, each durable before the next"""
+CONSULT_S = 5.0
+"""how long a question may wait for the fleet to be read"""
 
 
 class Dispatcher:
@@ -295,7 +299,10 @@ class Dispatcher:
     async def reasons(self, key: str) -> dict[str, Reason]:
         """Why no member can take this job as things are now: a count and an example member per code."""
         receipt = await self.receipt(key)
-        return (await self.reasons_of([receipt.seq])).get(receipt.seq, {}) if receipt else {}
+        if receipt is None:
+            return {}
+        await self._consult(receipt.day)
+        return (await self.reasons_of([receipt.seq])).get(receipt.seq, {})
 
     @property
     def care(self) -> Care:
@@ -325,7 +332,15 @@ class Dispatcher:
         if receipt is None or receipt.seq not in bodies:
             return None
         job, worker = orjson.loads(bodies[receipt.seq]), receipt.worker
+        await self._consult(receipt.day)
         return await self.pipeline.fleet.ask(lambda engine: choose(engine, job, worker))
+
+    async def _consult(self, day: int) -> None:
+        """Before a question to the fleet: read it, where another node leads and this one holds none."""
+        if not self.pipeline.lead.held:
+            with suppress(TimeoutError, Denied):
+                async with asyncio.timeout(CONSULT_S):
+                    await self.pipeline.fleet.ready((day,))
 
     async def plan(self, jobs: Sequence[NewJob], *, timeout_s: float) -> list[Decision]:
         """What would be decided of these jobs right now. Stores, sends and changes nothing.

@@ -1,18 +1,15 @@
-"""The fleet of one account: members and day routes from Hellotracks (or files), held as an engine and kept usable."""
+"""The fleet of one account: members and day routes from Hellotracks (or files), held as an engine."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dispatcher.errors import Denied, NotSent, RemoteError, Throttled
 from dispatcher.hellotracks import HellotracksClient
-from dispatcher.hellotracks.day_stops import DayStops
 from dispatcher.model.event import Event
 from dispatcher.model.histogram import Histogram
 from dispatcher.model.records import SpooledJob
@@ -21,16 +18,18 @@ from dispatcher.pipeline.assigning import Found
 from dispatcher.pipeline.calendar import date_in, dates_in
 from dispatcher.pipeline.clock import Clock
 from dispatcher.pipeline.days_in_play import DaysInPlay
+from dispatcher.pipeline.engine_room import EngineRoom
 from dispatcher.pipeline.fleet_reading import FleetReading
+from dispatcher.pipeline.fleet_view import FleetFiles
 from dispatcher.pipeline.lead import Lead
-from dispatcher.pipeline.nursery import Nursery
-from dispatcher.pipeline.roster import Roster, RosterChange
+from dispatcher.pipeline.roster import Roster
+from dispatcher.pipeline.since import Since
 from dispatcher.pipeline.turn import Turnstile
 from dispatcher.pipeline.undated import Undated
 from dispatcher.spool import About, Spool
 
 if TYPE_CHECKING:
-    from engine import Decision, Engine, EngineSettings, Reason
+    from engine import Engine, EngineSettings, Reason
 
 _log = logging.getLogger("dispatcher.pipeline")
 T = TypeVar("T")
@@ -44,75 +43,15 @@ REFRESH_SHARE = 0.8
 FOLLOWER_S = 30.0
 """a fleet of a process that does not lead is read anew when it is asked for and older: others decide meanwhile"""
 NEVER_S = float("inf")
-NOW_STEP_S = 5.0
-"""the engine's clock moves in steps, so that a stream of small batches does not restart every day route"""
-OCCUPY_JOBS = 5000
-FEW_MEMBERS = 17
-"""an engine with fewer needs no tree (twice its leaf size)"""
 FIT_BUCKETS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
 
 
-class FleetView(Protocol):
-    """What the stages need of the fleet.
+class _Kept(NamedTuple):
+    """A job that was decided and is not through."""
 
-    Attributes:
-        tests: exact fit tests of each decision, of those that the engine took as columns (see `columns.py`).
-        steady: held by whoever changes the fleet in several steps that belong together: from bringing it up to writing
-            down what it decided; from a listing to the routes it makes.
-    """
-
-    tests: Histogram
-    steady: asyncio.Lock
-
-    async def bring_up(self, days: Collection[int]) -> bool:
-        """Bring the day routes of these days into play; False when the fleet is unusable and the fallback decides.
-
-        The caller holds `steady`.
-        """
-        ...
-
-    async def decide(self, jobs: Sequence[SpooledJob]) -> Sequence[Found | None]:
-        """The engine's decisions on a batch of stored jobs, in input order; None: the fallback decides."""
-        ...
-
-    async def free(self, keys: Iterable[str], days: Collection[int] = ()) -> None:
-        """These jobs will not take place: their stops leave the day routes.
-
-        Args:
-            keys: of the jobs.
-            days: YYYYMMDD that the jobs name, 0 for none, for the one who leads when this process does not.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetFiles:
-    """A fleet from files instead of from the server.
-
-    Attributes:
-        accounts: as in a `getaccounts` reply.
-        routes: as in a `getjobs` reply.
-        company: as in a `getcompany` reply.
-    """
-
-    accounts: Sequence[Mapping[str, Any]]
-    routes: Sequence[Mapping[str, Any]] = ()
-    company: Mapping[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class Since:
-    """What a listing may not show yet, because it happened at about the time at which it was asked for.
-
-    Attributes:
-        at: monotonic seconds at which it was asked for.
-        names: keys of jobs that were decided but not known to be at the server then, or decided since.
-        told: by key and id, when (`tsSaved`, ms) a job was saved of which an event told since; 0 when nobody knows.
-    """
-
-    at: float
-    names: set[str]
-    told: dict[str, int]
+    key: str
+    body: bytes
+    worker: str | None
 
 
 class _Read(NamedTuple):
@@ -172,7 +111,6 @@ class Fleet:
         self._clock = clock
         self._lead = lead
         self._term = lead.term
-        self._engine_settings = engine_settings
         self._zone = timezone
         self._max_age_s = max_age_s
         self._live = live
@@ -182,9 +120,9 @@ class Fleet:
         self._company: Mapping[str, Any] | None = None
         self._since: list[Since] = []
         self._moving: set[str] = set()
+        self._stood: set[str] = set()
         self._watchers: list[Callable[[], None]] = []
-        self._nursery = Nursery()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"engine-{account}")
+        self._room = EngineRoom(account, clock=clock, settings=engine_settings)
 
     def __repr__(self) -> str:
         members = len(self.engine.members) if self.engine else 0
@@ -197,14 +135,13 @@ class Fleet:
 
     def change(self, *, engine_settings: Callable[[], EngineSettings], timezone: str, max_age_s: float) -> None:
         """Go by other settings: the fleet is built anew before the next decision."""
-        self._engine_settings = engine_settings
+        self._room.settings = engine_settings
         self._zone = timezone
         self._max_age_s = max_age_s
         self._loaded_at = float("-inf")
 
     def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
-        self._nursery.close()
+        self._room.close()
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call back after each change by which a member may have room that had none before."""
@@ -268,8 +205,8 @@ class Fleet:
             self.undated.sent([job.key for job in jobs if not job.day])
         bodies = [job.body for job in jobs]
         try:
-            return await self._in_thread(
-                partial(engine_work.decide, engine, bodies, now=self._engine_now(), tests=self.tests)
+            return await self._room.run(
+                partial(engine_work.decide, engine, bodies, now=self._room.now(), tests=self.tests)
             )
         except Exception as error:  # noqa: BLE001 - a fault of the engine must not stop delivery
             _log.exception("the engine failed; the fallback decides for %.0f s", TRY_AGAIN_S)
@@ -283,7 +220,7 @@ class Fleet:
         engine = self.engine
         if engine is None:
             return
-        freed = await self._in_thread(partial(engine.cancel, list(keys)))
+        freed = await self._room.run(partial(engine.cancel, list(keys)))
         if freed:
             self._changed()
 
@@ -291,13 +228,11 @@ class Fleet:
         """Why nobody can take this job as things are now; empty without a usable fleet."""
         if not self.engine:
             return {}
-        return await self._in_thread(partial(self.engine.reasons, job, now=self._engine_now()))
+        return await self._room.run(partial(self.engine.reasons, job, now=self._room.now()))
 
     async def ask(self, question: Callable[[Engine], T]) -> T | None:
         """Ask the engine in its thread; None without one."""
-        return await self._in_thread(partial(question, self.engine)) if self.engine else None
-
-    # For those who keep it up to date; they hold `steady`
+        return await self._room.run(partial(question, self.engine)) if self.engine else None
 
     def todays(self) -> set[int]:
         """The dates that it is for the members now."""
@@ -306,98 +241,6 @@ class Fleet:
     def date_of(self, stop: Mapping[str, Any]) -> int:
         """The date that it is for the member who has a job."""
         return date_in(self.roster.zone_of(stop), self._clock.wall())
-
-    async def roll(self) -> None:
-        """Let time go on: a new day begins, and days that are over fall out of play."""
-        for day in self.days.roll(self.todays(), now=self._clock.monotonic()):
-            self.newest_ms.pop(day, None)
-        if self.engine:
-            await self._in_thread(partial(self.engine.advance, self._engine_now()))
-
-    async def take_members(
-        self, accounts: Sequence[Mapping[str, Any]], company: Mapping[str, Any] | None, *, read_at: float
-    ) -> RosterChange:
-        """The members as they were read just now, and the company if that was read too; returns what was different.
-
-        Other members than before, or another set-up of teams: the fleet is built anew, which reads the days in play.
-
-        Raises:
-            RemoteError: a day could not be read; the fleet stays as it was.
-        """
-        roster = Roster(accounts, zone=self._zone)
-        change = self.roster.change_to(roster)
-        company = self._company if company is None else company
-        if self.engine is None or change.others or _teams(company) != _teams(self._company):
-            await self._load((), accounts=accounts, company=company)
-        else:
-            await self._in_thread(partial(_tell, self.engine, change, self._engine_now()))
-            self.roster, self._loaded_at = roster, read_at
-        if change:
-            self._changed()
-        return change
-
-    async def expect(self) -> Since:
-        """Before a day's listing is asked for: begin to note what it may not show. `take_day` or `forget` ends it."""
-        pending = {job.key async for job in self._spool.decided(self._account)}
-        since = Since(self._clock.monotonic(), pending | self._moving, {})
-        self._since.append(since)
-        return since
-
-    def forget(self, since: Since) -> None:
-        """The listing did not come, or is dealt with."""
-        self._since = [one for one in self._since if one is not since]
-
-    async def take_day(self, day: int, listing: DayStops, since: Since) -> int:
-        """A day's listing makes its routes; returns how many were laid anew."""
-        if self.engine is None or since not in self._since:
-            return 0  # since then another term has begun
-        newer: set[str] = set()
-        for stop in listing.stops:
-            names = since.told.keys() & {str(stop.get("uidSecondary")), str(stop.get("id"))}
-            told = min((since.told[name] for name in names), default=0)
-            if told and (stop.get("tsSaved") or 0) > told:
-                newer |= names
-        keep = since.names | (since.told.keys() - newer)
-        stops = [*listing.stops, *self.undated.on(day, self.date_of)]
-        laid = await self._in_thread(partial(self.engine.replace_day, day, stops, keep=keep))
-        self.newest_ms[day] = listing.newest_ms
-        self.days.read(day, at=since.at)
-        if laid:
-            self._changed()
-        return laid
-
-    async def take_events(
-        self, gone: Sequence[str], stops: Sequence[Mapping[str, Any]], told: Mapping[str, int]
-    ) -> None:
-        """What webhooks say: these stops leave, those are new or different.
-
-        Args:
-            gone: keys or ids.
-            stops: jobs of days in play, dated.
-            told: see `Since`.
-        """
-        if self.engine is None:
-            return  # all of it will be read
-        for since in self._since:
-            since.told.update(told)
-        await self._in_thread(partial(_apply, self.engine, gone, stops))
-        self._changed()
-
-    async def reassign(self, job: Mapping[str, Any]) -> Decision:
-        """Offer a job to the next best (see `Engine.reassign`); until `settled`, listings say nothing about it."""
-        assert self.engine is not None  # noqa: S101 - `bring_up` was asked first
-        key = str(job["uidSecondary"])
-        self._moving.add(key)
-        for since in self._since:
-            since.names.add(key)
-        decision = await self._in_thread(partial(self.engine.reassign, job, now=self._engine_now()))
-        if decision.worker is None:
-            self._moving.discard(key)
-        return decision
-
-    def settled(self, key: str) -> None:
-        """The server knows of a reassignment, or never will."""
-        self._moving.discard(key)
 
     # Inside
 
@@ -418,7 +261,7 @@ class Fleet:
         self.days.clear()
         self.newest_ms.clear()
         self.undated = Undated(self._account, self._spool)
-        self._since, self._moving = [], set()
+        self._since, self._moving, self._stood = [], set(), set()
         self._loaded_at = self._try_again_at = 0.0
 
     @property
@@ -446,11 +289,11 @@ class Fleet:
         wanted = self._calendar(days)
         self.days.ask(wanted, now=now)
         for day in sorted(self.days.old(wanted, now=now, limit_s=self._limit_s if self._kept else NEVER_S)):
-            self._in_play(await self._read_day(self.engine, day, known=self._live or self._lead.shared))
+            self._in_play(await self._read_day(self.engine, day, keep=await self._unsent()))
 
     async def _load_files(self, files: FleetFiles) -> None:
         kept = await self._decided()
-        engine = await self._built(files.accounts, files.company, files.routes)
+        engine = await self._room.build(files.accounts, files.company, files.routes)
         await self._stand(engine, kept)
         self._loaded_at = self._clock.monotonic()
 
@@ -469,12 +312,12 @@ class Fleet:
         read_at = self._clock.monotonic()
         before, self.roster = self.roster, Roster(accounts, zone=self._zone)
         try:
-            engine = await self._built(accounts, company)
+            engine = await self._room.build(accounts, company)
             named = self.days.named if self._lead.held else ()
             wanted = self._calendar({*named, *days, *((0,) if self._kept else ())})
             if self.undated.wanted and wanted & self.todays():
                 await self.read_undated()
-            read = [await self._read_day(engine, day, known=False) for day in sorted(wanted)]
+            read = [await self._read_day(engine, day) for day in sorted(wanted)]
         except BaseException:
             self.roster = before
             raise
@@ -485,51 +328,28 @@ class Fleet:
         for one in read:
             self._in_play(one)
 
-    async def _decided(self) -> list[tuple[bytes, str | None]]:
-        return [(job.body, job.worker) async for job in self._spool.decided(self._account)]
+    async def _decided(self) -> list[_Kept]:
+        return [_Kept(job.key, job.body, job.worker) async for job in self._spool.decided(self._account)]
 
-    async def _built(
-        self,
-        accounts: Sequence[Mapping[str, Any]],
-        company: Mapping[str, Any] | None,
-        routes: Sequence[Mapping[str, Any]] = (),
-    ) -> Engine:
-        if len(accounts) >= FEW_MEMBERS:
-            self._nursery.prepare()
-        return await self._in_thread(partial(self._build, accounts, company, routes))
-
-    def _build(
-        self,
-        accounts: Sequence[Mapping[str, Any]],
-        company: Mapping[str, Any] | None,
-        routes: Sequence[Mapping[str, Any]],
-    ) -> Engine:
-        from engine import Engine  # noqa: PLC0415 - numba and scikit-learn load only when there is something to decide
-
-        return Engine(
-            accounts,
-            routes=routes,
-            company=company,
-            settings=self._engine_settings(),
-            now=self._engine_now(),
-            planter=self._nursery,
-        )
-
-    async def _stand(self, engine: Engine, kept: Sequence[tuple[bytes, str | None]]) -> None:
+    async def _stand(self, engine: Engine, kept: Sequence[_Kept]) -> None:
         """Put back what was decided, and let the engine take the place of the one before."""
-        for first in range(0, len(kept), OCCUPY_JOBS):
-            await self._in_thread(partial(engine_work.occupy, engine, kept[first : first + OCCUPY_JOBS]))
-        self.engine = engine
+        await self._room.occupy(engine, [(job.body, job.worker) for job in kept])
+        self.engine, self._stood = engine, {job.key for job in kept}
         for warning in engine.warnings[:20]:
             _log.warning(Event("fleet data odd", account=self._account, what=warning))
 
-    async def _read_day(self, engine: Engine, day: int, *, known: bool) -> _Read:
-        """Lay a day's routes. `known`: the day may have been in play before, with jobs of ours in its routes."""
+    async def _unsent(self) -> set[str]:
+        """Keys of jobs that may be in the routes of a day that was not read yet, and not at the server."""
+        if self._live or self._lead.shared:
+            return {job.key async for job in self._spool.decided(self._account)}
+        return self._stood  # what was decided since then names days that were read before
+
+    async def _read_day(self, engine: Engine, day: int, *, keep: Collection[str] = ()) -> _Read:
+        """Lay a day's routes; the stops with these keys stay."""
         at = self._clock.monotonic()
-        keep = {job.key async for job in self._spool.decided(self._account)} if known else set()
         listing = await self.reading.day(day)
         stops = [*listing.stops, *self.undated.on(day, self.date_of)]
-        await self._in_thread(partial(engine.replace_day, day, stops, keep=keep))
+        await self._room.run(partial(engine.replace_day, day, stops, keep=keep))
         return _Read(day, at, listing.newest_ms)
 
     def _in_play(self, read: _Read) -> None:
@@ -547,26 +367,3 @@ class Fleet:
         """The dates to read for these days: 0 is every member's own today; what is past everywhere is not read."""
         todays = self.todays()
         return {day for day in days if day >= min(todays)} | (todays if 0 in days else set())
-
-    def _engine_now(self) -> float:
-        return self._clock.wall() // NOW_STEP_S * NOW_STEP_S
-
-    async def _in_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
-
-
-def _tell(engine: Engine, change: RosterChange, now: float) -> None:
-    engine.advance(now)
-    if change.records:
-        engine.update_members(change.records)
-    for move in change.moves:
-        engine.update_location(move.username, move.lat, move.lng, seen_s=move.seen_s)
-
-
-def _teams(company: Mapping[str, Any] | None) -> object:
-    return None if company is None else company.get("teams_config")
-
-
-def _apply(engine: Engine, gone: Sequence[str], stops: Sequence[Mapping[str, Any]]) -> None:
-    engine.cancel(gone)
-    engine.add_routes(stops)

@@ -11,8 +11,9 @@ from typing import Any
 from dispatcher.errors import Denied, RemoteError, SpoolError
 from dispatcher.flow import Limit
 from dispatcher.pipeline.clock import Clock
-from dispatcher.pipeline.fleet import TRY_AGAIN_S, Fleet
+from dispatcher.pipeline.fleet import TRY_AGAIN_S
 from dispatcher.pipeline.lead import Lead
+from dispatcher.pipeline.living_fleet import LivingFleet
 from dispatcher.pipeline.roster import RosterChange
 from dispatcher.spool import About
 
@@ -107,7 +108,7 @@ class FleetSync:
 
     def __init__(
         self,
-        fleet: Fleet,
+        fleet: LivingFleet,
         clock: Clock,
         *,
         lead: Lead,

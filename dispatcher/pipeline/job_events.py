@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dispatcher.errors import SpoolError
-from dispatcher.pipeline.fleet import Fleet
 from dispatcher.pipeline.job_event import JobEvent, Told
 from dispatcher.pipeline.lead import Lead
+from dispatcher.pipeline.living_fleet import LivingFleet
 
 _log = logging.getLogger("dispatcher.pipeline")
 
@@ -44,7 +44,7 @@ class JobEvents:
 
     def __init__(
         self,
-        fleet: Fleet,
+        fleet: LivingFleet,
         *,
         lead: Lead,
         reread: Callable[[Iterable[int]], None],

@@ -13,9 +13,9 @@ from dispatcher.hellotracks import HellotracksClient
 from dispatcher.model.event import Event
 from dispatcher.model.records import Receipt
 from dispatcher.pipeline.clock import Clock
-from dispatcher.pipeline.fleet import Fleet
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.lead import Lead
+from dispatcher.pipeline.living_fleet import LivingFleet
 from dispatcher.pipeline.reassigning import (
     ReassignRules,
     Why,
@@ -75,7 +75,7 @@ class Reassigner:
         journal: Journal,
         client: HellotracksClient,
         turnstile: Turnstile,
-        fleet: Fleet,
+        fleet: LivingFleet,
         lead: Lead,
         rules: ReassignRules,
     ) -> None:

@@ -12,7 +12,7 @@ from dispatcher.model import points
 from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.clock import Clock
-from dispatcher.pipeline.fleet import FleetView
+from dispatcher.pipeline.fleet_view import FleetView
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.moves import DeliveryRules, look_up_failed, looked_up
 from dispatcher.pipeline.stage import Stage

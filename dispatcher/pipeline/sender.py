@@ -17,7 +17,7 @@ from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
 from dispatcher.pipeline.batches import Batch, Outbox
 from dispatcher.pipeline.clock import Clock
-from dispatcher.pipeline.fleet import FleetView
+from dispatcher.pipeline.fleet_view import FleetView
 from dispatcher.pipeline.journal import Journal
 from dispatcher.pipeline.moves import DeliveryRules, Next, Settlement, answered, failed, may_go, start
 from dispatcher.pipeline.send_tally import SendTally

@@ -18,7 +18,7 @@ import orjson
 from dispatcher.model.records import Change, Receipt
 from dispatcher.model.state import State
 from dispatcher.pipeline import Dispatcher
-from dispatcher.pipeline.fleet import NOW_STEP_S
+from dispatcher.pipeline.engine_room import NOW_STEP_S
 from dispatcher.pipeline.fleet_map import MEMBER_STATES, SCALE, MembersView, members_view
 
 _log = logging.getLogger("dispatcher.daemon")
