@@ -9,7 +9,7 @@ import random
 from collections import deque
 from collections.abc import Iterable
 
-from dispatcher.flow.arrivals import late_cap_s
+from dispatcher.flow.arrivals import LATE_CAP_S, late_cap_s
 from dispatcher.flow.far_clock import FarClock
 from dispatcher.flow.gcra import spacing
 from dispatcher.flow.lateness import Lateness, Slot
@@ -22,6 +22,8 @@ AHEAD_SHARE = 0.2
 """and no more than that share of the shortest window."""
 LEAD_SHARE = 0.5
 """Of that time: the most that is left to a request between its start and the wire."""
+UNASKED_S = 0.25
+"""A request may go that late without asking, if it is no later than the jitter: long windows have seconds of it."""
 SPREAD = (0.6, 1.0)
 """When to ask for the next slot, as shares of that time before it: whoever asks first gets it, so all draw, and
 nobody's draw is better for having a longer way to the wire."""
@@ -97,7 +99,7 @@ class SharedSlots:
         self._lateness.heard(question.late, asked, (slot for slot, _ in self._asked_for.values()))
         for number, in_s in enumerate(answer.slots, answer.first):
             moment, opens = self._clock.bounds(answer.clock + in_s)
-            self._in_hand.append(Slot(number, opens, moment, closes=moment + self._lateness.jitter_s))
+            self._in_hand.append(Slot(number, opens, moment, closes=moment + min(self._lateness.jitter_s, UNASKED_S)))
         if question.want:
             early_s = self._ahead_s * self._rng.uniform(*SPREAD)
             moment, _ = self._clock.bounds(answer.clock + answer.wait_s)
@@ -166,7 +168,8 @@ class SharedSlots:
     def _worth(self, slot: Slot, until: float) -> bool:
         """Whether using it so late holds others up less than letting it go."""
         return until <= slot.closes or all(
-            until - slot.moment <= max(late_cap_s(window.window_s), window.interval_s) for window in self._windows
+            until - slot.moment <= max(late_cap_s(window.window_s), min(window.interval_s, LATE_CAP_S))
+            for window in self._windows
         )
 
     def _delays(self, now: float) -> Iterable[Late]:

@@ -152,7 +152,8 @@ class SlotTaker:
             self._held[started] = await self._another()
         self._news.set()
         if self._telling is None and self._limits:
-            self._telling = asyncio.create_task(self._tell(), name=f"slots {self._account}")
+            self._telling = asyncio.create_task(self._tell(), name=f"lateness {self._account}")
+            self._telling.add_done_callback(_say_why)
 
     async def _goes(self, started: float, held: Slot | _Share) -> bool:
         if isinstance(held, _Share):
@@ -262,3 +263,8 @@ class SlotTaker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("%s ended", task.get_name(), exc_info=error)

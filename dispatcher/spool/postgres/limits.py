@@ -22,8 +22,8 @@ ANSWER_S = 3.0
 CONTACTS_PER_LEASE = 10
 QUIET_SHARE = 0.4
 """Of a lease: four contacts that were missed."""
-SETTLE_S = 1.25
-"""More than a slot may be given ahead (0.3 s) and its request be late (0.75 s)."""
+SETTLE_S = 1.75
+"""More than a slot may lie ahead (0.2 s), be used late (0.75 s) and its request be late on its way (0.75 s)."""
 
 
 class PostgresLimits:

@@ -96,7 +96,11 @@ class LimitsRow:
     ) -> float:
         """A node tells what it has heard; the share of every limit that it may use when it hears nothing any more."""
         mine = self.contacts.get(node)
-        others = [one for key, one in self.contacts.items() if key != node and one.told_at + one.lease_s + 1.25 > clock]
+        others = [
+            one
+            for key, one in self.contacts.items()
+            if key != node and one.told_at + one.lease_s + one.settle_s > clock
+        ]
         promised = sum(one.share for one in others)
         share = max(0.0, min(1.0 / max(len(others) + 1, 2), 1.0 - promised))
         if mine is None:

@@ -345,3 +345,23 @@ def test_after_any_outage_the_next_probe_is_never_far(length_s: float, seed: int
             subject.finish(now, 0.0, "not_sent")
     decision = subject.ask(now)
     assert isinstance(decision, Go) or decision.seconds <= 5.0
+
+
+def test_limits_that_are_kept_elsewhere_hold_it_as_long_as_they_say() -> None:
+    """It shows them as its own, and counts what they make requests wait."""
+    gate = AccountGate(limits=parse_limits("1/min"), max_concurrency=2, now=0.0, rng=random.Random(1), shared=True)
+    assert isinstance(gate.ask(0.0), Go)
+    gate.hold(0.0, 2.0)
+    assert gate.ask(0.5) == Wait(1.5, "limit")
+    report = gate.snapshot(1.0)
+    assert (report.limits, report.why, report.limit_wait_s) == ("1/min", "limit", 1.0)
+    assert isinstance(gate.ask(2.0), Go)
+    assert gate.snapshot(2.0).waited_s["limit"] == pytest.approx(1.5)
+
+
+def test_a_block_that_another_process_was_asked_for_holds_here_too() -> None:
+    gate = AccountGate(limits=[], max_concurrency=2, now=0.0, rng=random.Random(1), shared=True)
+    gate.block(0.0, 3.0)
+    gate.block(0.0, 1.0)
+    assert gate.ask(1.0) == Wait(2.0, "blocked")
+    assert gate.blocked(1.0) == 2.0

@@ -265,7 +265,7 @@ class Sender:
                         self.number,
                         lease_s=lease_s,
                         quiet_s=0.4 * lease_s,
-                        settle_s=1.25,
+                        settle_s=1.75,
                         heard=self._heard,
                         clock=clock,
                     )
@@ -280,7 +280,7 @@ class Sender:
                     heard_at=self.clock.monotonic(),
                     share=share,
                     quiet_s=0.4 * lease_s,
-                    settle_s=1.25,
+                    settle_s=1.75,
                     lease_s=lease_s,
                 )
             await asyncio.sleep(lease_s / 10)
