@@ -81,10 +81,11 @@ class SharedSlots:
             blocked_s: the server asked for a pause that lasts so long still (s).
         """
         self._asked_for, self._put_off = self._put_off, {}
+        lead_s = min(self.lead_s + self._asking_takes_s, LEAD_SHARE * self._ahead_s)
         return SlotAsk(
             windows=self._windows,
             want=self._wanted(now) if take else 0,
-            lead_s=min(self.lead_s + self._asking_takes_s, LEAD_SHARE * self._ahead_s),
+            lead_s=lead_s if self._windows else 0.0,
             ahead_s=self._ahead_s,
             late=(*self._lateness.untold(now), *self._delays(now)),
             blocked_s=blocked_s,

@@ -13,14 +13,21 @@ BUCKETS = 8
 
 
 @dataclass
+class Floor:
+    """Slots from a number on lie no earlier than that."""
+
+    due: int
+    at: float
+
+
+@dataclass
 class Window:
     """GCRA's state of one limit."""
 
     limit: SlotWindow
     tat: float
     named_at: float
-    floors: dict[int, float] = field(default_factory=dict)
-    """number of the slot from which on it holds → time"""
+    floors: list[Floor] = field(default_factory=list)
 
 
 @dataclass
@@ -124,7 +131,8 @@ class LimitsRow:
         for window in self.windows:
             window.tat -= step
             window.named_at -= step
-            window.floors = {due: floor - step for due, floor in window.floors.items()}
+            for floor in window.floors:
+                floor.at -= step
 
     def _name(self, named: tuple[SlotWindow, ...], clock: float) -> None:
         by_length = {limit.window_s: limit for limit in named}
@@ -144,20 +152,23 @@ class LimitsRow:
                 due = max(self.given, late.number + limit.count - share)
                 floor = asked + late.until_s + limit.window_s
                 size = -(-limit.count // BUCKETS)
-                for other in [one for one in window.floors if one // size == due // size]:
-                    lowest = min(other, due)
-                    floor = max(
-                        window.floors.pop(other) - (other - lowest) * limit.interval_s,
+                near = [one for one in window.floors if one.due // size == due // size]
+                if near:
+                    lowest = min(near[-1].due, due)
+                    near[-1].at = max(
+                        near[-1].at - (near[-1].due - lowest) * limit.interval_s,
                         floor - (due - lowest) * limit.interval_s,
                     )
-                    due = lowest
-                window.floors[due] = floor
+                    near[-1].due = lowest
+                else:
+                    window.floors.append(Floor(due, floor))
 
     def _next(self, slot: float) -> float:
         for window in self.windows:
-            for due in [one for one in window.floors if one <= self.given]:
-                floor = window.floors.pop(due) + (self.given - due) * window.limit.interval_s
-                window.tat = max(window.tat, floor + window.limit.burst_s)
+            for floor in [one for one in window.floors if one.due <= self.given]:
+                window.floors.remove(floor)
+                at = floor.at + (self.given - floor.due) * window.limit.interval_s
+                window.tat = max(window.tat, at + window.limit.burst_s)
             slot = max(slot, window.tat - window.limit.burst_s)
         return slot
 

@@ -134,3 +134,12 @@ def test_one_that_is_not_answered_is_told_of_again_and_again_until_no_more_is_wa
         lateness.heard(late, now)
     assert told[-1] == pytest.approx(10.25)
     assert lateness.untold(11.5) == ()
+
+
+def test_without_limits_a_slot_is_now() -> None:
+    """However long requests take from their start to the wire."""
+    slots = slots_with()
+    slots.at_the_wire(5.0, 5.05)
+    assert slots.question(10.0).lead_s == 0.0
+    asked(slots, answer(0.0))
+    assert slots.delay(slots.take(10.004), 10.004) == 0.0
