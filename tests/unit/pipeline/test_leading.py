@@ -18,7 +18,7 @@ from dispatcher.spool.postgres import PostgresSpool
 from tests import postgres
 from tests.unit.pipeline.living import DAY, NEXT_DAY, edit, job, member, now_ms, route, until
 
-LEASE_S = 1.0
+LEASE_S = 2.0
 CAP = 3
 Opened = Callable[..., Awaitable[Dispatcher]]
 
@@ -75,9 +75,10 @@ def beating(d: Dispatcher) -> asyncio.Task[None]:
 async def pair(opened: Opened, **settings: Any) -> tuple[Dispatcher, Dispatcher]:
     """The leader and another."""
     one = await opened("one", **settings)
-    await until(lambda: one.pipeline.lead.certain)
+    await until(lambda: one.pipeline.lead.held)
+    assert await one.pipeline.fleet.ready((DAY,))  # loads the engine, which may take longer than a lease
     two = await opened("two", **settings)
-    await until(lambda: two.pipeline.lead.leader == "one")
+    await until(lambda: two.pipeline.lead.leader == "one" and one.pipeline.lead.certain)
     return one, two
 
 
@@ -110,7 +111,7 @@ async def test_a_job_accepted_by_another_is_decided_at_once(opened: Opened) -> N
     times = []
     for n in range(5):
         began = time.monotonic()
-        (receipt,) = await two.wait(await two.submit([job(f"k{n}")]), timeout_s=10)
+        (receipt,) = await two.wait(await two.submit([job(f"k{n}")]), timeout_s=20)
         times.append(time.monotonic() - began)
         assert receipt.state is State.CONFIRMED
     assert sorted(times)[2] < 0.6, times
@@ -250,11 +251,11 @@ async def test_a_plan_at_another_sees_what_the_leader_has_decided(opened: Opened
     choice = await two.why("k0")
     assert choice is not None, "it has read the fleet for this"
     two.pipeline.fleet._loaded_at -= 60
-    before = await two.plan(asked, timeout_s=10)
+    before = await two.plan(asked, timeout_s=20)
     assert sum(decision.worker is not None for decision in before) == 11
     await one.wait(await one.submit([job(f"k{n}") for n in range(5)]))
     two.pipeline.fleet._loaded_at -= 60
-    after = await two.plan(asked, timeout_s=10)
+    after = await two.plan(asked, timeout_s=20)
     assert sum(decision.worker is not None for decision in after) == 7
     assert two.pipeline.assigner.tally.assigned == 0
 
@@ -264,7 +265,7 @@ async def test_a_leader_of_which_a_part_has_ended_leaves_the_lead_to_another(ope
     one, two = await pair(opened)
     await one.wait(await one.submit([job("first")]))
     one.pipeline._ended(await failed())
-    await until(lambda: two.pipeline.lead.certain, timeout_s=5)
+    await until(lambda: two.pipeline.lead.certain, timeout_s=10)
     assert not one.pipeline.lead.held
     (receipt,) = await two.wait(await two.submit([job("k")]), timeout_s=20)
     assert receipt.worker
@@ -296,7 +297,7 @@ async def test_a_leader_that_closes_is_followed_at_once(opened: Opened) -> None:
     await one.close()
     await until(lambda: two.pipeline.lead.certain)
     assert time.monotonic() - began < 2
-    assert (await two.wait(await two.submit([job("k")]), timeout_s=10))[0].worker
+    assert (await two.wait(await two.submit([job("k")]), timeout_s=20))[0].worker
 
 
 async def test_the_one_that_decides_leaves_the_others_their_share_of_the_sending(
