@@ -21,7 +21,7 @@ async def test_every_acknowledged_job_is_created_once_whatever_happens(
 ) -> None:
     """Nothing lost or doubled, no limit passed, no key in two requests at once, nobody booked twice."""
     outcome = await campaign.run(tmp_path, dsn, seconds=storm_s, policy=policy, seed=runs.seed)
-    assert outcome.wrong == [], text_of([outcome])
+    assert outcome.wrong == [], f"{outcome.wrong}\n{text_of([outcome])}"
     assert outcome.acknowledged > 5 * storm_s
     assert {blow.kind for blow in outcome.blows} >= set(DAEMON_SHARES)
     assert (outcome.booked > 0) == (policy == "nearest")
