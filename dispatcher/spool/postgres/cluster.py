@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dispatcher.spool")
 
+JUST_AFTER_S = 0.01
+"""A node whose lease runs out is looked at so much later."""
 PATIENCE_SHARE = 0.5
 """Of a lease: an account without a leader is anybody's when the node whose turn it is has not come for so long."""
 
@@ -50,6 +53,7 @@ class PostgresCluster:
 
     def __init__(self, node: Node, hints: Hints, *, write: Write, through: Through, clock: Callable[[], float]) -> None:
         self._peers = 0
+        self._left_s = math.inf
         self._node = node
         self._hints = hints
         self._write = write
@@ -127,10 +131,15 @@ class PostgresCluster:
         """Renew the lease again and again, end nodes whose lease has run out, and take over what nobody leads."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._node.lease_s / BEATS_PER_LEASE):
+                async with asyncio.timeout(self._rest_s()):
                     await self._wanted.wait()
             self._wanted.clear()
             await self._beat()
+
+    def _rest_s(self) -> float:
+        """Until the next beat: sooner when the lease of a node runs out before."""
+        beat_s = self._node.lease_s / BEATS_PER_LEASE
+        return min(beat_s, self._left_s + JUST_AFTER_S) if self._left_s > 0 else beat_s
 
     async def _beat(self) -> None:
         began = time.monotonic()
@@ -138,7 +147,7 @@ class PostgresCluster:
         try:
             unknown, found = await self._write(partial(self._look, at_once=at_once, steady=self._steady(began)))
         except SpoolError as error:
-            self._steady_since = None
+            self._steady_since, self._left_s = None, math.inf
             _log.warning(Event("lease not renewed", node=self._node.name, error=str(error)))
             return
         self._steady_since = began if self._steady_since is None else self._steady_since
@@ -160,16 +169,21 @@ class PostgresCluster:
         patience_s = self._node.lease_s * PATIENCE_SHARE
         standing = frozenset(self._standing)
         found = await leading.look(connection, group.node, standing, at_once=at_once, patience_s=patience_s)
-        if found.overdue and steady:
+        if found.left_s < 0 and steady:
             await connection.execute(SQL["cut_stuck"])
         return unknown, found
 
     def _learn(self, found: Found) -> None:
         """Make the memory agree with what was committed."""
         self._peers = found.peers
+        self._left_s = found.left_s
+        gone = False
         for account, lead in found.leads.items():
             if account in self._standing:
+                gone = gone or (not lead.name and bool(self.leader(account)))
                 self._leads[account] = found.node, lead
+        if gone:  # it is another's turn, who may not have seen it yet
+            self.left()
         terms = {account: term for account in self._standing if (term := self.term(account))}
         before, self._leading = self._leading, terms
         for account in sorted(before.keys() | terms.keys()):
@@ -190,7 +204,7 @@ class PostgresCluster:
             self._hints.tell(hint)
 
     def left(self) -> None:
-        """This node leads less than before: whoever hears of it takes over."""
+        """An account has no leader any more: whoever hears of it looks."""
         self._hints.tell(Hint("", About.LEADER))
 
     def hear(self, hearer: Callable[[Hint], None]) -> Callable[[], None]:

@@ -9,6 +9,7 @@ a leader that came in between is there, and so is its node.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -45,13 +46,14 @@ class Found:
         node: number of the node that looked.
         leads: by account.
         peers: how many other nodes there are.
-        overdue: whether the lease of one has run out that could not be ended.
+        left_s: for how long the lease of each of them still runs at least (s), below 0 when that of one has run out and
+            it could not be ended; infinite when there is none.
     """
 
     node: int
     leads: Mapping[str, Lead]
     peers: int
-    overdue: bool
+    left_s: float
 
 
 async def look(
@@ -83,7 +85,8 @@ async def look(
         await connection.fetch(SQL["lock_leaders"], sorted(wanted))
         await connection.execute(SQL["take_over"], node, wanted)
         leads |= await _leads(connection, wanted)
-    return Found(node, leads, len(nodes.keys() - {node}), any(row["overdue"] for row in living))
+    others = [row["left_s"] for row in living if row["id"] != node]
+    return Found(node, leads, len(others), min(others, default=math.inf))
 
 
 async def resign(connection: Connection, node: int, standing: Collection[str]) -> None:

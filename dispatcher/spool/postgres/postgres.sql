@@ -225,8 +225,8 @@ WHERE id IN (
 RETURNING id;
 
 -- name: living
--- Nodes that neither were ended nor have left, and whether their lease has run out all the same.
-SELECT id, name, deadline < clock_timestamp() AS overdue
+-- Nodes that neither were ended nor have left, and for how long their lease still runs (s).
+SELECT id, name, extract(epoch FROM deadline - clock_timestamp())::double precision AS left_s
 FROM dispatcher.nodes WHERE ended_at IS NULL AND deadline > 'epoch';
 
 -- name: cut_stuck
