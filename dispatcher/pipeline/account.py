@@ -222,6 +222,7 @@ class AccountPipeline:
         await self.client.__aenter__()
         self._deaf = self.lead.watch(self._led, self._hear)
         self.lead.stand(at_once=self._live)
+        self._stand_by()
         self._stages = [self._run(part) for part in self._parts]
 
     def change(self, settings: Settings) -> None:
@@ -244,12 +245,17 @@ class AccountPipeline:
                 engine_settings=settings.engine, timezone=settings.timezone, max_age_s=settings.max_fleet_age_s
             )
         self.lead.change(needed=settings.policy != "none", steady=self.fleet.steady)
+        self._stand_by()
         self.sync.change(_sync_rules(settings))
         self.reassigner.change(_reassign_rules(settings))
         self.assigner.change(_assign_rules(settings))
         self.sender.change(rules, max_batch_jobs=settings.max_batch_jobs, max_concurrency=settings.max_concurrency)
         self.resolver.change(rules)
         self.retention.change(retain_days=settings.retain_days)
+
+    def _stand_by(self) -> None:
+        if self._live and self.lead.shared:
+            self.fleet.stand_by()
 
     def resume(self) -> None:
         """Start the stages anew that have ended, because what ended them may have been put right (a denied key).

@@ -39,6 +39,10 @@ class EngineRoom:
         self._nursery = Nursery()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"engine-{account}")
 
+    def stand_by(self) -> None:
+        """Have at hand what takes seconds to load: this process may have to decide from one moment to the next."""
+        self._nursery.stand_by()
+
     def close(self) -> None:
         """Wait for the call under way, and end."""
         self._thread.shutdown(wait=True, cancel_futures=True)

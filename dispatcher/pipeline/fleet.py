@@ -140,6 +140,10 @@ class Fleet:
         self._max_age_s = max_age_s
         self._loaded_at = float("-inf")
 
+    def stand_by(self) -> None:
+        """See `EngineRoom.stand_by`."""
+        self._room.stand_by()
+
     def close(self) -> None:
         self._room.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -91,6 +92,55 @@ def test_an_idle_child_ends() -> None:
     while children() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert children() == []
+
+
+def test_all_accounts_of_a_process_have_one_child_and_it_ends_with_the_last() -> None:
+    one, other = Nursery(), Nursery()
+    try:
+        one(PLACES, 8)
+        other(PLACES, 8)
+        (child,) = children()
+        one.close()
+        assert children() == [child]
+    finally:
+        one.close()
+        other.close()
+    assert children() == []
+
+
+def test_a_child_that_stands_by_outlives_its_idleness() -> None:
+    """As long as one of those who use it stands by."""
+    one, other = Nursery(), Nursery(idle_s=0.05)
+    try:
+        one.stand_by()
+        (child,) = children()
+        other(PLACES, 8)
+        time.sleep(0.3)
+        assert children() == [child]
+    finally:
+        one.close()
+        assert children() == [child]
+        other.close()
+    assert children() == []
+
+
+def test_nobody_waits_to_prepare_for_a_tree_that_is_being_planted() -> None:
+    """An event loop prepares; the child of another account may just be loading."""
+    one, other = Nursery(), Nursery()
+    planting = threading.Thread(target=one, args=(PLACES, 8))
+    try:
+        planting.start()
+        began = time.monotonic()
+        while planting.is_alive():
+            asked = time.monotonic()
+            other.prepare()
+            assert time.monotonic() - asked < 0.1
+            time.sleep(0.01)
+        assert time.monotonic() - began > 0.1, "it was planted too fast to see anything"
+    finally:
+        planting.join()
+        one.close()
+        other.close()
 
 
 def test_an_engine_decides_the_same_with_either_planter() -> None:
