@@ -11,7 +11,7 @@ from dispatcher.model.records import SpooledJob
 from dispatcher.model.state import State
 from dispatcher.spool.encoding import CODE
 from dispatcher.spool.postgres.hand import Hand, Hold
-from dispatcher.spool.postgres.statements import SQL
+from dispatcher.spool.postgres.statements import SQL, with_numbers
 
 if TYPE_CHECKING:
     from dispatcher.spool.postgres.link import Connection
@@ -85,10 +85,17 @@ class Group:
         """How many more unsettled rows an account has by this transaction."""
         return sum(rows for (number, code), rows in self.counts.items() if number == account and code <= UNSETTLED)
 
+    def counting(self) -> str:
+        """The statement that writes the counters; "" when none has changed."""
+        changed = sorted((place, rows) for place, rows in self.counts.items() if rows)
+        if not changed:
+            return ""
+        accounts = [account for (account, _), _ in changed]
+        codes = [code for (_, code), _ in changed]
+        return with_numbers(SQL["count_moves"], self.node, accounts, codes, [rows for _, rows in changed])
+
     async def count(self, connection: Connection) -> None:
         """Write the counters."""
-        changed = sorted((place, rows) for place, rows in self.counts.items() if rows)
-        if changed:
-            accounts = [account for (account, _), _ in changed]
-            codes = [code for (_, code), _ in changed]
-            await connection.execute(SQL["count_moves"], self.node, accounts, codes, [rows for _, rows in changed])
+        sql = self.counting()
+        if sql:
+            await connection.execute(sql)

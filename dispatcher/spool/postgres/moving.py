@@ -20,17 +20,84 @@ class Unexpected(Exception):  # noqa: N818 - what was found, not an error of the
     """A row was not as this node knew it: the transaction must be undone and written with more care."""
 
 
-async def move(connection: Connection, group: Group, change: Change, now: float) -> list[int]:
-    """Write one checked change; returns the rows that were left alone.
+class Moves:
+    """The changes of a transaction, in order. Those of rows that the node has in hand are written in one statement.
 
-    Raises:
-        Unexpected: a row that this node holds is not as it knew it.
+    Args:
+        connection: inside the transaction.
+        group: counted on. It has a change as soon as that is given here.
     """
-    seqs = list(change.seqs)
-    place = group.place(seqs, [CODE[state] for state in change.expect])
-    if place is not None:
-        await _move_held(connection, group, change, now, account=place[0], code=place[1])
+
+    def __init__(self, connection: Connection, group: Group) -> None:
+        self._connection = connection
+        self._group = group
+        self._rows: dict[int, int] = {}
+        self._changes: list[tuple[object, ...]] = []
+        self._workers: list[str | None] = []
+        self._remote_ids: list[str | None] = []
+        self._notes: list[str | None] = []
+
+    async def add(self, change: Change, now: float) -> list[int]:
+        """One more checked change; returns the rows that are left alone.
+
+        Raises:
+            Unexpected: a row that this node has in hand is not as it knew it.
+        """
+        place = self._group.place(change.seqs, [CODE[state] for state in change.expect])
+        if place is None:
+            await self.write()
+            return await _move(self._connection, self._group, change, now)
+        if not self._rows.keys().isdisjoint(change.seqs):
+            await self.write()
+        self._gather(change, now, account=place[0], code=place[1])
         return []
+
+    async def write(self) -> None:
+        """Write what was gathered.
+
+        Raises:
+            Unexpected: see `add`.
+        """
+        if not self._rows:
+            return
+        columns = (self._workers, self._remote_ids, self._notes)
+        status = await self._connection.execute(
+            SQL["move_held"],
+            *map(list, zip(*self._changes, strict=True)),
+            self._group.node,
+            list(self._rows),
+            list(self._rows.values()),
+            *(column if any(column) else [] for column in columns),
+        )
+        if status != f"UPDATE {len(self._rows)}":
+            raise Unexpected
+        self._rows.clear()
+        self._changes.clear()
+        for column in columns:
+            column.clear()
+
+    def _gather(self, change: Change, now: float, *, account: int, code: int) -> None:
+        """Rows that this node has in hand, in one state. Those of its next stage stay there."""
+        group, seqs, to = self._group, change.seqs, CODE[change.to]
+        jobs: list[SpooledJob] = []
+        if change.to is State.ASSIGNED and change.next_at <= 0 and group.room(account, to) > 0:
+            holds = [group.hold(seq) for seq in seqs]
+            jobs = [_after(hold.job, change, index) for index, hold in enumerate(holds) if hold and hold.job]
+        keep = len(jobs) == len(seqs)
+        owner = group.node if keep or change.to is State.SENDING else 0
+        self._changes.append((*_scalars(change, now, owner=owner), code, change.workers is not None))
+        self._rows.update(dict.fromkeys(seqs, len(self._changes)))
+        self._workers += _column(change.workers, len(seqs))
+        self._remote_ids += _column(change.remote_ids, len(seqs))
+        self._notes += _column(change.notes, len(seqs))
+        group.moved(account, code, to, seqs)
+        if keep:
+            group.wait(account, to, jobs)
+
+
+async def _move(connection: Connection, group: Group, change: Change, now: float) -> list[int]:
+    """Write one change of any rows; returns those that were left alone."""
+    seqs = list(change.seqs)
     to = CODE[change.to]
     holds = [group.hold(seq) for seq in seqs]
     claimed_as = [hold.node if hold else 0 for hold in holds]
@@ -57,32 +124,6 @@ async def move(connection: Connection, group: Group, change: Change, now: float)
     return [seq for seq, _ in left]
 
 
-async def _move_held(
-    connection: Connection, group: Group, change: Change, now: float, *, account: int, code: int
-) -> None:
-    """Write a change of rows that this node holds in one state. The next stage's rows stay in its hand."""
-    seqs, to = list(change.seqs), CODE[change.to]
-    jobs: list[SpooledJob] = []
-    if change.to is State.ASSIGNED and change.next_at <= 0 and group.room(account, to) > 0:
-        holds = [group.hold(seq) for seq in seqs]
-        jobs = [_after(hold.job, change, index) for index, hold in enumerate(holds) if hold and hold.job]
-    keep = len(jobs) == len(seqs)
-    scalars = _scalars(change, now, owner=group.node if keep or change.to is State.SENDING else 0)
-    if change.workers is None and change.remote_ids is None and change.notes is None:
-        status = await connection.execute(SQL["move_held"], *scalars, code, group.node, seqs)
-    else:
-        status = await connection.execute(
-            SQL["move_held_rows"],
-            *(*scalars, code, group.node, seqs, change.workers is not None),
-            *(_column(change.workers, 0), _column(change.remote_ids, 0), _column(change.notes, 0)),
-        )
-    if status != f"UPDATE {len(seqs)}":
-        raise Unexpected
-    group.moved(account, code, to, seqs)
-    if keep:
-        group.wait(account, to, jobs)
-
-
 def _after(job: SpooledJob, change: Change, index: int) -> SpooledJob:
     """A job as a claim would bring it after a change to `assigned`."""
     worker = job.worker if change.workers is None else _plain(change.workers[index])
@@ -105,7 +146,7 @@ def _scalars(change: Change, now: float, *, owner: int) -> tuple[object, ...]:
 
 
 def _column(values: Sequence[str | None] | None, rows: int) -> list[str | None]:
-    """A column of values; one that is not written is as long as it has to be."""
+    """A column of values, none where it is not written."""
     return [None] * rows if values is None else [_plain(value) for value in values]
 
 

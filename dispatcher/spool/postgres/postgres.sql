@@ -190,7 +190,8 @@ SELECT id, host, pid, deadline > clock_timestamp() AS living FROM dispatcher.nod
 -- would go over all of them a minute later.
 WITH guard AS MATERIALIZED (
     SELECT set_config('idle_in_transaction_session_timeout', ceil($3::double precision * 1000)::text, true),
-        set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)
+        set_config('enable_seqscan', 'off', true), set_config('enable_memoize', 'off', true),
+        set_config('plan_cache_mode', 'force_generic_plan', true)
 )
 UPDATE dispatcher.nodes AS n
 SET written = $2, deadline = clock_timestamp() + make_interval(secs => $3::double precision)
@@ -389,28 +390,24 @@ WITH alive AS MATERIALIZED (
 SELECT account, state, array_agg(seq) FROM moved GROUP BY account, state;
 
 -- name: move_held
--- The ordinary move: rows that this node has in hand, all in one state. $1 to $10 as in move, $11 the state, $12 this node, $13
--- rows. Fewer rows than were given: one is not as the node knew it, and move must look closer. IS TRUE keeps the planner from
--- reading all that the node has in hand.
+-- The ordinary moves: rows that this node has in hand, those of a change all in one state. Of each change: $1 to, $2 now,
+-- $3 next_at, $4 new owner, $5 attempts to add, $6 refusals to add, $7 autoassign, $8 sent_at, $9 settle_by, $10 error (NULL
+-- leaves these four), $11 the state, $12 whether workers are written. $13 this node, $14 rows, $15 the change of each, $16 workers,
+-- $17 remote ids, $18 notes (NULL leaves these two; a column without any value may be empty). Fewer rows than were given: one is
+-- not as the node knew it, and move must look closer. IS TRUE keeps the planner from reading all that the node has in hand.
 UPDATE dispatcher.jobs AS j SET
-    state = $1::smallint, updated_at = $2, next_at = $3, owner = $4,
-    attempts = j.attempts + $5, refusals = j.refusals + $6,
-    autoassign = coalesce($7::boolean, j.autoassign), sent_at = coalesce($8::double precision, j.sent_at),
-    settle_by = coalesce($9::double precision, j.settle_by), error = coalesce($10::text, j.error)
-WHERE j.seq = ANY ($13::bigint[]) AND j.state = $11::smallint AND (j.owner = $12) IS TRUE;
-
--- name: move_held_rows
--- The same with a value for each row: $14 whether workers are written, $15 workers, $16 remote ids, $17 notes. A column that is
--- not written may be empty.
-UPDATE dispatcher.jobs AS j SET
-    state = $1::smallint, updated_at = $2, next_at = $3, owner = $4,
-    attempts = j.attempts + $5, refusals = j.refusals + $6,
-    autoassign = coalesce($7::boolean, j.autoassign), sent_at = coalesce($8::double precision, j.sent_at),
-    settle_by = coalesce($9::double precision, j.settle_by), error = coalesce($10::text, j.error),
-    worker = CASE WHEN $14::boolean THEN v.worker ELSE j.worker END,
+    state = ($1::smallint[])[v.change], updated_at = ($2::double precision[])[v.change],
+    next_at = ($3::double precision[])[v.change], owner = ($4::bigint[])[v.change],
+    attempts = j.attempts + ($5::integer[])[v.change], refusals = j.refusals + ($6::integer[])[v.change],
+    autoassign = coalesce(($7::boolean[])[v.change], j.autoassign),
+    sent_at = coalesce(($8::double precision[])[v.change], j.sent_at),
+    settle_by = coalesce(($9::double precision[])[v.change], j.settle_by),
+    error = coalesce(($10::text[])[v.change], j.error),
+    worker = CASE WHEN ($12::boolean[])[v.change] THEN v.worker ELSE j.worker END,
     remote_id = coalesce(v.remote_id, j.remote_id), note = coalesce(v.note, j.note)
-FROM unnest($13::bigint[], $15::text[], $16::text[], $17::text[]) AS v (seq, worker, remote_id, note)
-WHERE j.seq = v.seq AND j.state = $11::smallint AND (j.owner = $12) IS TRUE;
+FROM unnest($14::bigint[], $15::integer[], $16::text[], $17::text[], $18::text[])
+    AS v (seq, change, worker, remote_id, note)
+WHERE j.seq = v.seq AND j.state = ($11::smallint[])[v.change] AND (j.owner = $13) IS TRUE;
 
 -- name: claim
 -- Due rows that are nobody's, oldest first: those that never waited, and those whose time has come. A row whose key has an

@@ -18,9 +18,9 @@ from dispatcher.model.records import Change, NewJob
 from dispatcher.spool.postgres.group import Group
 from dispatcher.spool.postgres.hand import Hand
 from dispatcher.spool.postgres.link import LOST, DatabaseAway, Link
-from dispatcher.spool.postgres.moving import Unexpected, move
+from dispatcher.spool.postgres.moving import Moves, Unexpected
 from dispatcher.spool.postgres.node import Node
-from dispatcher.spool.postgres.statements import SQL
+from dispatcher.spool.postgres.statements import SQL, with_numbers
 from dispatcher.spool.postgres.storing import accept
 from dispatcher.spool.room import RowLimits
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_GROUP_ROWS = 20_000
 """Rows of one commit: under a second of work, so that nobody waits longer for those who came before."""
+MAX_NEW_ROWS = 2000
+"""New rows of one commit: those who send wait for the same commits, and a flood of new jobs must not hold them up."""
 TRIES = 8
 """How often a transaction that met another node's is tried again, before its calls are written one by one."""
 ASK_AGAIN_S = 0.5
@@ -181,14 +183,23 @@ class Writer:
                     operation.future.set_exception(SpoolError("the spool's writer has ended"))
 
     def _gather(self) -> list[Operation]:
-        """What waits now, up to a full group."""
+        """What waits now, up to a full group; the first always, and of new rows no more than their share."""
         group: list[Operation] = []
-        rows = 0
-        while self._waiting and (not group or rows + self._waiting[0].rows <= MAX_GROUP_ROWS):
-            operation = self._waiting.popleft()
-            if not operation.future.cancelled() or not isinstance(operation, Tending):
+        rest: deque[Operation] = deque()
+        rows = new_rows = 0
+        for operation in self._waiting:
+            new = operation.rows if isinstance(operation, Accepting) else 0
+            if isinstance(operation, Tending) and operation.future.cancelled():
+                continue
+            if group and (
+                rows + operation.rows > MAX_GROUP_ROWS or (new and new_rows and new_rows + new > MAX_NEW_ROWS)
+            ):
+                rest.append(operation)
+            else:
                 group.append(operation)
                 rows += operation.rows
+                new_rows += new
+        self._waiting = rest
         return group
 
     async def _write(self, operations: list[Operation]) -> None:
@@ -256,36 +267,37 @@ class Writer:
         self._number += 1
         number = self._number
         begun = time.monotonic()
-        transaction = connection.transaction()
-        await transaction.start()
         try:
-            await self._fence(connection, number)
+            await self._begin(connection, number)
             answers = await self._work(connection, group, operations)
-            await group.count(connection)
             points.reached("commit.before")
         except LOST:
             raise
         except BaseException:
-            await transaction.rollback()
+            await connection.execute("ROLLBACK")
             raise
         began = time.perf_counter()
         # Once this is done the rows can be claimed anew, and the answer to that claim may come before the commit's.
         group.let_go = self._hand.let_go([seq for seq, hold in group.holds.items() if hold is None])
         try:
-            await transaction.commit()
+            await connection.execute(f"{group.counting()}; COMMIT")
         except LOST as error:
             connection.terminate()
             raise Doubt(number, answers, group) from error
         except BaseException:
             self._hand.take_back(group.let_go)
+            if connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
             raise
         self._commits.observe(time.perf_counter() - began)
         self._node.renewed(begun)
         points.reached("commit.after")
         return answers, group
 
-    async def _fence(self, connection: Connection, number: int) -> None:
-        if await connection.fetchval(SQL["fence"], self._node.id, number, self._node.lease_s) is None:
+    async def _begin(self, connection: Connection, number: int) -> None:
+        """Begin behind the fence, in one message: each one costs as much time as a busy loop takes to come round."""
+        fence = with_numbers(SQL["fence"], self._node.id, number, self._node.lease_s)
+        if await connection.execute(f"BEGIN; {fence}") != "UPDATE 1":
             raise Ended
 
     async def _work(self, connection: Connection, group: Group, operations: Sequence[Operation]) -> Answers:
@@ -298,14 +310,17 @@ class Writer:
             given = [(call.jobs, call.now) for call in calls]
             stored = await accept(connection, group, account, given, limits=self._limits)
             answers += zip(calls, stored, strict=True)
+        moves = Moves(connection, group)
         for operation in operations:
             if isinstance(operation, Applying):
                 left: list[int] = []
                 for change in operation.changes:
-                    left += await move(connection, group, change, operation.now)
+                    left += await moves.add(change, operation.now)
                 answers.append((operation, left))
             elif isinstance(operation, Tending):
+                await moves.write()
                 answers.append((operation, await operation.work(connection, group)))
+        await moves.write()
         return answers
 
     async def _became(self, number: int) -> bool:

@@ -13,6 +13,7 @@ from dispatcher.errors import SpoolError, SpoolUnusable
 from dispatcher.model.records import Change
 from dispatcher.model.state import State
 from dispatcher.spool.postgres import PostgresSpool
+from dispatcher.spool.postgres.writer import MAX_NEW_ROWS
 from tests import postgres
 from tests.conformance.world import jobs, path
 from tests.unit.spool.postgres.conftest import Opened
@@ -163,6 +164,25 @@ async def test_nobody_waits_for_a_writer_that_has_ended(dsn: str) -> None:
         with pytest.raises(SpoolError, match="writer has ended"):
             await call
     spool.abandon()
+
+
+async def test_those_who_move_rows_do_not_wait_for_a_flood_of_new_ones(node: Opened) -> None:
+    """New rows beyond their share of a commit wait for the next one; moves that came after them do not."""
+    spool = await node("one")
+    seqs = [answer.seq for answer in await spool.accept("acme", jobs("ab"), now=1.0)]
+    ended: list[str] = []
+
+    async def store(name: str) -> None:
+        await spool.accept("acme", jobs(f"{name}-{number}" for number in range(MAX_NEW_ROWS)), now=2.0)
+        ended.append(name)
+
+    async def move() -> None:
+        await spool.apply(path(seqs, State.ASSIGNED), now=2.0)
+        ended.append("moved")
+
+    await asyncio.gather(store("first"), store("second"), store("third"), move())
+    assert ended.index("moved") < ended.index("second") < ended.index("third")
+    assert (await spool.counts("acme"))[State.ACCEPTED] == 3 * MAX_NEW_ROWS
 
 
 async def test_a_database_that_cannot_be_reached_at_all_cannot_be_opened(wire: Wire) -> None:
