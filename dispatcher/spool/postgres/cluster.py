@@ -180,7 +180,7 @@ class PostgresCluster:
         gone = False
         for account, lead in found.leads.items():
             if account in self._standing:
-                gone = gone or (not lead.name and bool(self.leader(account)))
+                gone = gone or (not lead.name and (account not in self._leads or bool(self.leader(account))))
                 self._leads[account] = found.node, lead
         if gone:  # it is another's turn, who may not have seen it yet
             self.left()

@@ -68,6 +68,8 @@ class Hints:
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._connected = False
+        """once at least"""
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher(account)` when a backend has enqueued something for it; the returned function ends that."""
@@ -80,8 +82,8 @@ class Hints:
         return lambda: self._hearers.remove(hearer)
 
     def tell(self, hint: Hint) -> None:
-        """Give the others a hint soon; while there is no connection it is dropped."""
-        if self._connection is None:
+        """Give the others a hint soon. It waits for the first connection; while a later one is lost, it is dropped."""
+        if self._task is None or (self._connected and self._connection is None):
             return
         days = self._owed.setdefault((hint.account, hint.about), set())
         if days is not None:
@@ -126,7 +128,7 @@ class Hints:
         try:
             connection.add_termination_listener(lambda _: self._some.set())
             await connection.add_listener(CHANNEL, self._heard)
-            self._connection = connection
+            self._connection, self._connected = connection, True
             while not connection.is_closed():
                 await self._some.wait()
                 await self._tell_all(connection)

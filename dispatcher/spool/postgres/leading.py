@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from dispatcher.spool.postgres.link import Connection
 
 
+SETTLED_S = 15.0
+"""A process has loaded its engine by then, on a busy machine too; a younger one lets those go before it that have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lead:
     """An account's leader.
@@ -65,11 +69,12 @@ async def look(
         connection: inside a transaction of this node, behind its fence.
         node: number of this node.
         accounts: that it would lead.
-        at_once: those of them that it takes although it may be another's turn.
+        at_once: those of them that it takes out of turn, unless others have been there for longer.
         patience_s: an account that nobody has led for so long is anybody's.
     """
     living = await connection.fetch(SQL["living"])
-    nodes = {row["id"]: row["name"] for row in living}
+    settled = {row["id"]: row["name"] for row in living if row["up_s"] > SETTLED_S and row["left_s"] > 0}
+    nodes = settled or {row["id"]: row["name"] for row in living}
     leads = await _leads(connection, accounts)
     absent = sorted(set(accounts) - leads.keys())
     if absent:
@@ -79,7 +84,11 @@ async def look(
         account
         for account, lead in leads.items()
         if not lead.name
-        and (account in at_once or lead.vacant_s > patience_s or _turn(account, nodes, resigned=-lead.node) == node)
+        and (
+            (account in at_once and node in nodes)
+            or lead.vacant_s > patience_s
+            or _turn(account, nodes, resigned=-lead.node) == node
+        )
     ]
     if wanted:
         await connection.fetch(SQL["lock_leaders"], sorted(wanted))
@@ -100,7 +109,7 @@ async def _leads(connection: Connection, accounts: Collection[str]) -> dict[str,
 
 
 def _turn(account: str, nodes: Mapping[int, str], *, resigned: int) -> int | None:
-    """Whose turn it is: the accounts of a node that has gone spread over all that are left (rendezvous hashing).
+    """Whose turn it is: the accounts of a node that has gone spread over those that are left (rendezvous hashing).
 
     A node that has just resigned is on its way out.
     """

@@ -226,8 +226,9 @@ WHERE id IN (
 RETURNING id;
 
 -- name: living
--- Nodes that neither were ended nor have left, and for how long their lease still runs (s).
-SELECT id, name, extract(epoch FROM deadline - clock_timestamp())::double precision AS left_s
+-- Nodes that neither were ended nor have left, for how long their lease still runs, and for how long they are there (s).
+SELECT id, name, extract(epoch FROM deadline - clock_timestamp())::double precision AS left_s,
+    extract(epoch FROM clock_timestamp() - started_at)::double precision AS up_s
 FROM dispatcher.nodes WHERE ended_at IS NULL AND deadline > 'epoch';
 
 -- name: cut_stuck

@@ -77,6 +77,27 @@ async def test_a_leader_that_died_is_followed_once_its_lease_has_run_out_and_not
     assert time.monotonic() - died < 3 * LEASE_S
 
 
+@pytest.mark.parametrize("account", ["acme", "beta", "gamma", "delta"])
+async def test_a_node_that_has_just_started_lets_those_lead_that_have_long_been_there(
+    node: Opened, dsn: str, account: str
+) -> None:
+    """Its engine is not loaded yet. It tells them that the leader, its own last life, has gone; they need not wait."""
+    one, two = await node("one", lease_s=5.0), await node("two", lease_s=5.0)
+    for spool in (one, two):
+        spool.cluster.stand(account, at_once=spool is one)
+        await until(lambda: one.cluster.leads(account))
+    await postgres.execute(dsn, "UPDATE dispatcher.nodes SET started_at = now() - interval '1 minute'")
+    await knows(two, account)
+    one.abandon()
+    again = await node("one", lease_s=5.0)
+    began = time.monotonic()
+    again.cluster.stand(account, at_once=True)
+    await until(lambda: two.cluster.leads(account))
+    assert time.monotonic() - began < 0.8, "the hint came, not the next beat"
+    await knows(again, account)
+    assert not again.cluster.leads(account)
+
+
 @pytest.mark.parametrize("stopped", ["in COPY", "between statements"])
 async def test_a_leader_that_stopped_in_the_middle_of_a_write_is_followed_all_the_same(
     node: Opened, dsn: str, stopped: str
