@@ -45,7 +45,8 @@ class DaysInPlay:
 
     def old(self, days: Iterable[int], *, now: float, limit_s: float) -> set[int]:
         """Those that were never read, or longer ago than `limit_s`."""
-        return {day for day in days if now - self._read_at.get(day, float("-inf")) > limit_s}
+        read_at = self._read_at
+        return {day for day in days if day not in read_at or now - read_at[day] > limit_s}
 
     def roll(self, todays: Collection[int], *, now: float) -> set[int]:
         """Let days that are over, or that nobody names any more, fall out of play; returns those that did."""

@@ -57,6 +57,7 @@ def test_days_that_were_never_read_are_old() -> None:
     days = in_play(d20260105=100)
     assert days.old({TODAY, LATER}, now=150, limit_s=60) == {LATER}
     assert days.old({TODAY}, now=161, limit_s=60) == {TODAY}
+    assert days.old([TODAY, LATER], now=100, limit_s=float("inf")) == {LATER}, "however long others may stay"
 
 
 def test_what_is_forgotten_is_due_again_but_still_named() -> None:
