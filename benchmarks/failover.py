@@ -43,6 +43,8 @@ AWAY_S = 8.0
 MEMBERS = 500
 TRICKLE_S = 0.05
 LOOK_S = 0.01
+WARM_S = 20.0
+"""Until the daemons have loaded their engines."""
 CALM_S = 1.0
 """Between everybody being well again and the next kill."""
 PATIENCE_S = 60.0
@@ -170,6 +172,7 @@ async def campaign(dsn: str, behind: str, folder: Path, kills: int) -> list[Kill
     try:
         await asyncio.gather(*map(daemons.start, NAMES))
         handing = asyncio.create_task(trickle(daemons))
+        await asyncio.sleep(WARM_S)
         for number in range(kills):
             found.append(await one_kill(connection.fetchval, daemons, VARIANTS[number % len(VARIANTS)]))
             sys.stderr.write(f"{number + 1}: {found[-1]}\n")

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 SETTLED_S = 15.0
-"""A process has loaded its engine by then, on a busy machine too; a younger one lets those go before it that have."""
+"""A process has loaded its engine by then, on a busy machine too; until then older ones go before it."""
+TOGETHER_S = 5.0
+"""Processes that started so soon after each other count as equally old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +75,19 @@ async def look(
         patience_s: an account that nobody has led for so long is anybody's.
     """
     living = await connection.fetch(SQL["living"])
-    settled = {row["id"]: row["name"] for row in living if row["up_s"] > SETTLED_S and row["left_s"] > 0}
-    nodes = settled or {row["id"]: row["name"] for row in living}
+    nodes = {row["id"]: (row["name"], row["up_s"]) for row in living if row["left_s"] > 0}
     leads = await _leads(connection, accounts)
     absent = sorted(set(accounts) - leads.keys())
     if absent:
         await connection.execute(SQL["add_leaders"], absent)
         leads |= await _leads(connection, absent)
-    wanted = [
-        account
-        for account, lead in leads.items()
-        if not lead.name
-        and (
-            (account in at_once and node in nodes)
-            or lead.vacant_s > patience_s
-            or _turn(account, nodes, resigned=-lead.node) == node
-        )
-    ]
+    wanted = []
+    for account, lead in leads.items():
+        again = account in at_once and lead.node == -node
+        settled = _settled(nodes, resigned=0 if again else -lead.node)
+        may = node in settled if account in at_once else _turn(account, settled) == node
+        if not lead.name and (may or lead.vacant_s > patience_s):
+            wanted.append(account)
     if wanted:
         await connection.fetch(SQL["lock_leaders"], sorted(wanted))
         await connection.execute(SQL["take_over"], node, wanted)
@@ -108,13 +106,16 @@ async def _leads(connection: Connection, accounts: Collection[str]) -> dict[str,
     return {account: Lead(node, term, name or "", vacant_s) for account, node, term, name, vacant_s in rows}
 
 
-def _turn(account: str, nodes: Mapping[int, str], *, resigned: int) -> int | None:
-    """Whose turn it is: the accounts of a node that has gone spread over those that are left (rendezvous hashing).
+def _settled(nodes: Mapping[int, tuple[str, float]], *, resigned: int) -> dict[int, str]:
+    """Of nodes, each with name and age (s): those that are not on their way out and have been there for long enough."""
+    left = {number: one for number, one in nodes.items() if number != resigned}
+    least_s = min(SETTLED_S, max((up_s for _, up_s in left.values()), default=0.0) - TOGETHER_S)
+    return {number: name for number, (name, up_s) in left.items() if up_s >= least_s}
 
-    A node that has just resigned is on its way out.
-    """
-    left = {number: name for number, name in nodes.items() if number != resigned}
-    return max(left, key=lambda number: _weight(account, left[number]), default=None)
+
+def _turn(account: str, nodes: Mapping[int, str]) -> int | None:
+    """Whose turn it is: the accounts of a node that has gone spread over those that are left (rendezvous hashing)."""
+    return max(nodes, key=lambda number: _weight(account, nodes[number]), default=None)
 
 
 def _weight(account: str, name: str) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 from dispatcher.model.state import State
 from dispatcher.spool import About, Hint
 from dispatcher.spool.postgres import PostgresSpool
-from dispatcher.spool.postgres.leading import _turn
+from dispatcher.spool.postgres.leading import _settled, _turn
 from dispatcher.spool.postgres.statements import SQL
 from tests import postgres
 from tests.conformance.world import jobs, path
@@ -188,6 +188,16 @@ async def test_who_resigns_is_followed_at_once_by_another(node: Opened) -> None:
     assert set(shares) == {"two", "three"}, shares
 
 
+async def test_who_resigned_takes_an_account_back_at_once_that_nobody_else_wants(node: Opened) -> None:
+    """As after a reload that takes an account out, and one that brings it back."""
+    one = await node("one", lease_s=60.0)
+    for _ in range(2):
+        one.cluster.stand("acme", at_once=True)
+        await until(lambda: one.cluster.leads("acme"), timeout_s=5)
+        await one.cluster.withdraw("acme")
+        assert not one.cluster.leads("acme")
+
+
 async def test_the_accounts_of_a_node_that_leaves_in_order_are_taken_at_once(node: Opened) -> None:
     one, two = await node("one", lease_s=60.0), await node("two", lease_s=60.0)
     one.cluster.stand("acme", at_once=True)
@@ -229,13 +239,32 @@ def test_accounts_of_a_node_that_has_gone_spread_over_all_that_are_left() -> Non
     """And nobody else's account moves."""
     accounts = [f"account-{number}" for number in range(3000)]
     nodes = {1: "north", 2: "east", 3: "south"}
-    before = {account: _turn(account, nodes, resigned=0) for account in accounts}
+    before = {account: _turn(account, nodes) for account in accounts}
     assert all(900 < share < 1100 for share in Counter(before.values()).values())
-    without = {account: _turn(account, nodes, resigned=2) for account in accounts}
+    without = {account: _turn(account, {1: "north", 3: "south"}) for account in accounts}
     assert all(without[account] == number for account, number in before.items() if number != 2)
     moved = Counter(without[account] for account, number in before.items() if number == 2)
     assert set(moved) == {1, 3}
     assert min(moved.values()) > 400
+
+
+@pytest.mark.parametrize(
+    ("ages", "settled"),
+    [
+        ((0.1,), "a"),
+        ((1.0, 0.2, 4.0), "abc"),
+        ((9.0, 8.0, 0.2), "ab"),
+        ((3600.0, 16.0, 14.0), "ab"),
+    ],
+)
+def test_those_that_have_just_started_are_passed_over_while_others_have_been_there_for_longer(
+    ages: tuple[float, ...], settled: str
+) -> None:
+    """The oldest has resigned, and counts for nothing."""
+    nodes = {0: ("gone", 7200.0)} | {
+        number: (name, age) for number, (name, age) in enumerate(zip("abc", ages, strict=False), 1)
+    }
+    assert "".join(_settled(nodes, resigned=0).values()) == settled
 
 
 async def test_hints_reach_the_other_nodes_and_not_the_own(node: Opened) -> None:
