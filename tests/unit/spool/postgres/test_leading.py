@@ -176,6 +176,7 @@ async def test_who_resigns_is_followed_at_once_by_another(node: Opened) -> None:
         for account in accounts:
             spool.cluster.stand(account, at_once=True)
         await knows(spool, *accounts)
+        await until(lambda: spool._hints._connection)  # noqa: B023 - called at once
     one = spools[0]
     assert all(one.cluster.leads(account) for account in accounts), "it was there first"
     began = time.monotonic()
@@ -204,6 +205,7 @@ async def test_the_accounts_of_a_node_that_leaves_in_order_are_taken_at_once(nod
     await until(lambda: one.cluster.leads("acme"))
     two.cluster.stand("acme", at_once=True)
     await until(lambda: two.cluster.leader("acme") == "one")
+    await until(lambda: two._hints._connection)
     await one.close()
     await until(lambda: two.cluster.leads("acme"), timeout_s=5)
 
