@@ -118,10 +118,12 @@ async def _move(connection: Connection, group: Group, change: Change, now: float
         moved.update(rows)
     if len(moved) == len(seqs):
         return []
-    left = [(seq, node) for seq, node in zip(seqs, claimed_as, strict=True) if seq not in moved]
-    # A claim of an earlier life of this process is forgotten once it has been refused.
-    group.holds.update((seq, None) for seq, node in left if node not in {0, group.node})
-    return [seq for seq, _ in left]
+    left = [seq for seq in seqs if seq not in moved]
+    held = [seq for seq in left if group.hold(seq)]
+    if held:  # a claim that another has ended, or that was an earlier life's, is forgotten once it has been refused
+        still = {row[0] for row in await connection.fetch(SQL["still_held"], group.node, held)}
+        group.holds.update((seq, None) for seq in held if seq not in still)
+    return left
 
 
 def _after(job: SpooledJob, change: Change, index: int) -> SpooledJob:

@@ -410,6 +410,10 @@ FROM unnest($14::bigint[], $15::integer[], $16::text[], $17::text[], $18::text[]
     AS v (seq, change, worker, remote_id, note)
 WHERE j.seq = v.seq AND j.state = ($11::smallint[])[v.change] AND (j.owner = $13) IS TRUE;
 
+-- name: still_held
+-- Which of these rows this node has in hand. $1 this node, $2 rows
+SELECT seq FROM dispatcher.jobs WHERE seq = ANY ($2::bigint[]) AND (owner = $1) IS TRUE;
+
 -- name: claim
 -- Due rows that are nobody's, oldest first: those that never waited, and those whose time has come. A row whose key has an
 -- older version under way is passed over. $1 this node, $2 account, $3 states, $4 now, $5 limit. Claims are not waited for

@@ -146,6 +146,17 @@ async def test_a_row_that_was_taken_back_is_not_handed_out(node: Opened) -> None
     ]
     counts = await two.counts("acme")
     assert (counts[State.DEAD], counts[State.ASSIGNED]) == (3, 1)
+    assert len(one._hand) == 0
+
+
+async def test_a_row_whose_change_is_refused_for_its_state_is_still_held_and_can_be_given_back(node: Opened) -> None:
+    one, two = await node("one"), await node("two")
+    seqs = await seqs_of(one, "ab")
+    assert await keys(one) == ["a", "b"]
+    assert await one.apply([Change(seqs=seqs, to=State.UNKNOWN, expect=(State.SENDING,))], now=3.0) == seqs
+    assert await keys(two) == []
+    await one.release(seqs)
+    assert await keys(two) == ["a", "b"]
 
 
 async def test_what_waits_in_hand_is_lost_with_the_lease(node: Opened) -> None:

@@ -44,6 +44,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
         *([1], [1.0], [0.0], [0], [0], [0], [None], [None], [None], [None], [0], [False], 1),
         *(SEQS, [1, 1, 1], [], ["a", "b", "c"], []),
     ),
+    "still_held": (1, SEQS),
     "claim": (1, 1, [0, 1], 2e9, 200),
     "release": (1, SEQS),
     "release_others": (1, SEQS),
