@@ -51,6 +51,8 @@ GAP_S = 0.05
 """Between two requests of an account: each is through, or nearly, when the next one comes."""
 REST_S = 2.0
 DAYS = 5
+NOTHING = 1e-3
+"""In its unit; less cannot be told from the noise."""
 ASKERS = 3
 WHAT = {
     "request_transactions": "a request, whatever is in it, at the database",
@@ -70,7 +72,7 @@ WHAT = {
     "account_bytes": "one more account, memory of a daemon",
     "member_day_bytes": "a member's day in the engine, memory",
     "stop_bytes": "a stop in the engine, memory",
-    "slots_per_s": f"durable changes of one row by {ASKERS} at a time",
+    "slots_per_s": f"slots from one account's row of limits, {ASKERS} daemons asking",
 }
 
 
@@ -277,30 +279,12 @@ def fleet(members: int) -> dict[str, float]:
     }
 
 
-async def _contended(dsn: str, seconds: float) -> int:
-    asyncpg: Any = importlib.import_module("asyncpg")
-    connections = [await asyncpg.connect(dsn) for _ in range(ASKERS)]
-    await connections[0].execute("CREATE TABLE one (id int PRIMARY KEY, at float8) WITH (fillfactor = 50)")
-    await connections[0].execute("INSERT INTO one VALUES (1, 0)")
-    until, done = time.monotonic() + seconds, 0
-
-    async def ask(connection: Any) -> None:
-        nonlocal done
-        while time.monotonic() < until:
-            await connection.execute("UPDATE one SET at = at + 1 WHERE id = 1")
-            done += 1
-
-    await asyncio.gather(*map(ask, connections))
-    for connection in connections:
-        await connection.close()
-    return done
-
-
 def slots(server_dsn: str, *, quick: bool) -> dict[str, float]:
-    """Durable changes of one row by several daemons: what an account's row of limits can give at most."""
-    seconds = 1.0 if quick else 5.0
+    """How fast an account's row of limits gives slots to several daemons."""
+    from benchmarks.limits import take  # noqa: PLC0415 - it uses the database and the folder of this module
+
     with database(server_dsn) as dsn:
-        return {"slots_per_s": asyncio.run(_contended(dsn, seconds)) / seconds}
+        return {"slots_per_s": asyncio.run(take(dsn, ASKERS, 300 if quick else 6000))["slots_per_s"]}
 
 
 def one_run(*, quick: bool) -> dict[str, float]:
@@ -327,7 +311,7 @@ def written(costs: dict[str, float], runs: int) -> bytes:
             "command": f"python -m benchmarks.costs --write --runs {runs}",
             "costs": {
                 name: {
-                    "value": float(f"{value:.4g}"),
+                    "value": float(f"{value:.4g}") if value > NOTHING else 0.0,
                     "unit": UNITS[name.rpartition("_")[2]] + ("/s" if name.startswith("idle_") else ""),
                     "what": WHAT[name],
                 }
