@@ -1,8 +1,9 @@
 """The tables as a whole: which version they are, who can work with them, how they are brought to the newest.
 
 A step only adds: what an older program that still runs reads and writes is there after it as before, and columns that
-it does not know have defaults. `works_with` says up to which older program that is so. A step that takes something away
-comes one release after the last program that needed it.
+it does not know have defaults. `works_with` says up to which older program that is so. A step that takes a column or a
+table away comes one release after the last program that needed it; an index may give way to a better one at once, which
+older programs survive, if slowly.
 """
 
 from __future__ import annotations
