@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -25,14 +24,6 @@ ROWS = 100_000
 BLOCK = 2000
 VERSIONS = 50
 ACCOUNTS = ("acme", "beta", "gamma")
-
-
-@pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    yield postgres.borrow()
-    postgres.give_back()
 
 
 async def fill(file: Path) -> None:

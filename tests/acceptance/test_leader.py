@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -142,14 +142,6 @@ class World:
 def job(key: str) -> dict[str, Any]:
     """Every job is nearest to the same few members, so that two who decide at once pick the same ones."""
     return {"uidSecondary": key, "destinationLat": 45.07, "destinationLng": 7.68, "day": DAY, "onSiteSeconds": 60}
-
-
-@pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    yield postgres.borrow()
-    postgres.give_back()
 
 
 @asynccontextmanager

@@ -13,18 +13,13 @@ from typing import Any
 import pytest
 
 from dispatcher.spool import SqliteSpool
-from tests import postgres
 from tests.acceptance.command import Ended, run, sandbox_process
 from tests.acceptance.serving import Served, daemon_process, job
 
 
 @pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    dsn = postgres.borrow()
-    yield f"{dsn}{'&' if '?' in dsn else '?'}lease_s=2"
-    postgres.give_back()
+def dsn(dsn: str) -> str:
+    return f"{dsn}{'&' if '?' in dsn else '?'}lease_s=2"
 
 
 @contextlib.contextmanager

@@ -6,12 +6,11 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
 import orjson
-import pytest
 
 from dispatcher import Dispatcher, State
 from dispatcher.sandbox import Sandbox, SandboxSettings, generated_jobs
@@ -22,14 +21,6 @@ from tests.acceptance.serving import daemon_process, job
 
 DAY = 20310106
 PLAIN = ("--policy", "none")
-
-
-@pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    yield postgres.borrow()
-    postgres.give_back()
 
 
 async def test_what_a_backend_enqueues_is_delivered_by_one_of_two_dispatchers(dsn: str) -> None:

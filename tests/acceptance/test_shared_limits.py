@@ -5,26 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from dispatcher.sandbox import Sandbox, SandboxSettings
-from tests import postgres
 from tests.acceptance.serving import DAY, Served, daemon_process, job
 from tests.acceptance.test_hostile import busiest
 
 NAMES = ("north", "east", "south")
 CREATE = "/api/createjobs"
-
-
-@pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    yield postgres.borrow()
-    postgres.give_back()
 
 
 @contextlib.asynccontextmanager

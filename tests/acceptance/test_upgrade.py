@@ -7,7 +7,6 @@ import itertools
 import random
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from dispatcher.spool.postgres import PostgresView
-from tests import postgres
 from tests.acceptance import next_version
 from tests.acceptance.command import COMMAND, environment, run
 from tests.acceptance.serving import DAY, job
@@ -121,12 +119,8 @@ async def _ask(session: aiohttp.ClientSession, url: str, body: Any) -> str:
 
 
 @pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    dsn = postgres.borrow()
-    yield f"{dsn}{'&' if '?' in dsn else '?'}lease_s=3"
-    postgres.give_back()
+def dsn(dsn: str) -> str:
+    return f"{dsn}{'&' if '?' in dsn else '?'}lease_s=3"
 
 
 @pytest.mark.slow

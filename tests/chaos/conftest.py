@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests import postgres
 from tests.chaos.campaign import Outcome
 
 CI_SECONDS = 20.0
@@ -56,11 +54,3 @@ def runs(request: pytest.FixtureRequest) -> Runs:
     long_run = request.config.getoption("storm", None) is not None
     drawn = random.SystemRandom().randrange(1 << 20) if long_run else 3
     return Runs(drawn if seed is None else int(seed), long_run)
-
-
-@pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    yield postgres.borrow()
-    postgres.give_back()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,20 +15,11 @@ from dispatcher import Dispatcher
 from dispatcher.model.state import State
 from dispatcher.sandbox import Sandbox, SandboxSettings
 from dispatcher.spool.postgres import PostgresSpool
-from tests import postgres
 from tests.unit.pipeline.living import DAY, NEXT_DAY, edit, job, member, now_ms, route, until
 
 LEASE_S = 2.0
 CAP = 3
 Opened = Callable[..., Awaitable[Dispatcher]]
-
-
-@pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    yield postgres.borrow()
-    postgres.give_back()
 
 
 @pytest.fixture

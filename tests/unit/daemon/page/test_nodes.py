@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,6 @@ from dispatcher.sandbox import Sandbox, SandboxSettings
 from tests import postgres
 from tests.unit.daemon.page.daemons import Visitor, job, settings
 from tests.unit.daemon.page.test_feed import next_event
-
-
-@pytest.fixture
-def dsn() -> Iterator[str]:
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    yield postgres.borrow()
-    postgres.give_back()
 
 
 @asynccontextmanager

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from dispatcher.spool.postgres import PostgresSpool
-from tests import postgres
 
 Opened = Callable[..., Awaitable[PostgresSpool]]
-
-
-@pytest.fixture
-def dsn() -> Iterator[str]:
-    """An empty database."""
-    if postgres.MISSING:
-        pytest.skip(postgres.MISSING)
-    yield postgres.borrow()
-    postgres.give_back()
 
 
 @pytest.fixture
