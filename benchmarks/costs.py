@@ -34,14 +34,13 @@ import orjson
 from benchmarks.meter import Watch, memory_bytes, parent, server_cpu_s
 from benchmarks.postgres import missing, server
 from benchmarks.rows import arguments, median, report
-from benchmarks.server import DAY, sandbox
+from benchmarks.server import DAY, ROOT, running, sandbox
 from benchmarks.spool import CHUNK, LIFE, change, make_jobs, parts
 from dispatcher.model.state import State
 from dispatcher.sandbox import generated_fleet, generated_jobs
 from dispatcher.spool import open_spool
 from engine import Engine, EngineSettings
 
-ROOT = Path(__file__).parents[1]
 COSTS = Path(__file__).with_name("costs.json")
 BATCH = 200
 MEMBERS = 1000
@@ -102,20 +101,8 @@ def daemon(dsn: str, behind: str, *, accounts: int = 0, policy: str = "none") ->
         lines += ['node = "costs"', 'api_key = "costs"', f"max_batch_jobs = {BATCH}"]
         lines += [f'[accounts.a{number}]\napi_key = "key-{number}"' for number in range(accounts)]
         Path(folder, "dispatcher.toml").write_text("\n".join(lines) + "\n", "utf-8")
-        command = [sys.executable, "-m", "dispatcher", "run"]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DISPATCHER_")}
-        environment = kept | {"PYTHONPATH": str(ROOT)}
-        with subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as process:
-            try:
-                assert process.stdout is not None
-                line = process.stdout.readline()
-                if "ready at " not in line:
-                    raise RuntimeError(f"the daemon did not start: {line!r}")
-                yield line.partition("ready at ")[2].split(",")[0], process.pid
-            finally:
-                process.terminate()
+        with running("dispatcher", "run", folder=folder) as started:
+            yield started
 
 
 async def post(url: str, account: int, requests: int, jobs: int, *, name: str, gap_s: float) -> None:

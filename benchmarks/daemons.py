@@ -28,11 +28,10 @@ import orjson
 
 from benchmarks import queues
 from benchmarks.costs import database
-from benchmarks.ingest import ROOT
 from benchmarks.meter import cpu_s, parent, server_cpu_s
 from benchmarks.postgres import VARIABLE, missing, server
 from benchmarks.rows import arguments, median, report
-from benchmarks.server import sandbox
+from benchmarks.server import ROOT, running, sandbox
 
 PER_REQUEST = 200
 NUMBERS = (1, 2, 3)
@@ -100,24 +99,9 @@ def costs(before: Readings, after: Readings, jobs: int, seconds: float) -> dict[
 @contextlib.contextmanager
 def daemon(dsn: str, behind: str, name: str, policy: str) -> Iterator[tuple[str, int]]:
     """URL and process number of a daemon of that name."""
-    kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("DISPATCHER_")}
     flags = ["--listen", "127.0.0.1:0", "--base-url", behind, "--spool", dsn, "--policy", policy, "--node", name]
-    with subprocess.Popen(
-        [sys.executable, "-m", "dispatcher", "run", *flags],
-        cwd=ROOT,
-        env=kept | {"DISPATCHER_API_KEY": "bench"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if "ready at " not in line:
-                raise RuntimeError(f"the daemon did not start: {line!r}")
-            yield line.partition("ready at ")[2].split(",")[0].strip(), process.pid
-        finally:
-            process.terminate()
+    with running("dispatcher", "run", *flags, DISPATCHER_API_KEY="bench") as started:
+        yield started
 
 
 def prepared(dsn: str) -> str:

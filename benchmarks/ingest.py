@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from signal import SIGKILL
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ import orjson
 from aiohttp import web
 
 from benchmarks.rows import arguments, median, report
-from benchmarks.server import DAY, sandbox
+from benchmarks.server import DAY, ROOT, running, sandbox
 
 CONNECTIONS = 64
 SECONDS = 8.0
@@ -41,7 +41,6 @@ PAGE_TURNS = "01101001"
 """Stretches of load without (0) and with (1) the page, in an order that is fair to both where something grows."""
 MAP_S = 3.0
 """A page does not ask for a map more often."""
-ROOT = Path(__file__).parents[1]
 
 
 class Client(asyncio.Protocol):
@@ -179,33 +178,11 @@ async def serve_nothing() -> None:
 
 
 @contextlib.contextmanager
-def served(command: list[str], **environment: str) -> Iterator[str]:
-    """Base URL of a server in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | environment,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if "ready at " not in line:
-            raise RuntimeError(f"{command[0]} did not start: {line!r}")
-        yield line.partition("ready at ")[2].split(",")[0].strip()
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextlib.contextmanager
 def daemon(base_url: str, policy: str = "none") -> Iterator[str]:
     """A daemon with a fresh spool; by default without the engine, which decides only after the acknowledgement."""
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--listen", "127.0.0.1:0", "--base-url", base_url, "--spool", f"{folder}/spool.db", "--policy", policy]
-        with served(["dispatcher", "run", *flags], DISPATCHER_API_KEY="bench") as url:
+        with running("dispatcher", "run", *flags, end=SIGKILL, DISPATCHER_API_KEY="bench") as (url, _):
             yield url
 
 
@@ -244,7 +221,7 @@ def with_a_page(seconds: float) -> dict[str, float]:
         for turn in PAGE_TURNS:
             with contextlib.ExitStack() as page:
                 if turn == "1":
-                    seen = page.enter_context(served(["benchmarks.ingest", "--watch-page", url]))
+                    seen, _ = page.enter_context(running("benchmarks.ingest", "--watch-page", url, end=SIGKILL))
                     if seen != f"{MEMBERS} members":
                         raise RuntimeError(f"the map shows {seen}")
                 rates[turn].append(measure(url, 1, seconds)["requests_per_s"])
@@ -255,7 +232,7 @@ def one_run(seconds: float) -> dict[str, dict[str, Any]]:
     """Every row once; references and daemon take turns, so that a busy machine is busy for all."""
     rows = {}
     for jobs in (1, 100):
-        with served(["benchmarks.ingest", "--serve-nothing"]) as url:
+        with running("benchmarks.ingest", "--serve-nothing", end=SIGKILL) as (url, _):
             rows[f"handler that stores nothing, {jobs} a request"] = measure(url, jobs, seconds)
         with daemon(AWAY) as url:
             rows[f"daemon, {jobs} a request, away"] = measure(url, jobs, seconds)

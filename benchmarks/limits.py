@@ -11,22 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from itertools import chain
+from signal import SIGKILL
 from typing import Any
 
 import orjson
 
-from benchmarks.costs import ROOT, database
+from benchmarks.costs import database
 from benchmarks.postgres import missing, server
 from benchmarks.rows import arguments, median, report
-from benchmarks.server import DAY, sandbox
+from benchmarks.server import DAY, running, sandbox
 from dispatcher.flow import Limit, parse_limits
 from dispatcher.flow.gcra import spacing
 from dispatcher.model.slots import SlotAsk, SlotWindow
@@ -44,28 +43,13 @@ NO_WAIT = Limit(10_000_000, 1.0)
 @contextlib.contextmanager
 def daemon(spool: str, behind: str, limits: str, name: str = "") -> Iterator[str]:
     """URL of a daemon that sends one job in a request."""
-    kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("DISPATCHER_")}
     flags = ["--listen", "127.0.0.1:0", "--base-url", behind, "--spool", spool, "--limits", limits, "--policy", "none"]
     flags += ["--max-batch-jobs", "1", *(["--node", name] if name else [])]
     with (
         tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(
-            [sys.executable, "-m", "dispatcher", "run", *flags],
-            cwd=folder,
-            env=kept | {"DISPATCHER_API_KEY": "bench", "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as process,
+        running("dispatcher", "run", *flags, folder=folder, end=SIGKILL, DISPATCHER_API_KEY="bench") as (url, _),
     ):
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if "ready at " not in line:
-                raise RuntimeError(f"the daemon did not start: {line!r}")
-            yield line.partition("ready at ")[2].split(",")[0].strip()
-        finally:
-            process.kill()
+        yield url
 
 
 def hand_in(url: str, jobs: int) -> None:

@@ -22,8 +22,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from benchmarks.ingest import ROOT, light_loop
-from benchmarks.server import DAY
+from benchmarks.ingest import light_loop
+from benchmarks.server import DAY, ROOT
 from dispatcher.sandbox import generated_jobs
 
 WORKERS = 2

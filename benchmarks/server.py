@@ -1,8 +1,10 @@
-"""A sandbox in a process of its own, and job files to send to it."""
+"""Daemons and a sandbox in processes of their own, and job files to send to them."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +14,44 @@ import orjson
 
 from dispatcher.sandbox import generated_jobs
 
+ROOT = Path(__file__).parents[1]
 DAY = 20310106
 """a Monday far enough away to be a future day in every run"""
+
+
+@contextlib.contextmanager
+def running(
+    module: str, *arguments: str, folder: Path | str = ROOT, end: signal.Signals = signal.SIGTERM, **environment: str
+) -> Iterator[tuple[str, int]]:
+    """URL and process number of a server, which gets a signal when the block ends.
+
+    Args:
+        module: as after `python -m`.
+        arguments: for it.
+        folder: where it runs.
+        end: the signal.
+        environment: beside that of this process, of which no setting of the dispatcher is passed on.
+
+    Raises:
+        RuntimeError: it did not start.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DISPATCHER_")}
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env=kept | {"PYTHONPATH": str(ROOT)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if "ready at " not in line:
+                raise RuntimeError(f"{module} did not start: {line!r}")
+            yield line.partition("ready at ")[2].split(",")[0].strip(), process.pid
+        finally:
+            process.send_signal(end)
 
 
 @contextlib.contextmanager
